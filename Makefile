@@ -1,0 +1,43 @@
+# The commands a person has to know: make run, make test, make check. CI calls the same.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+OUT ?= runs/predictions
+PHANTOMS := runs/phantoms
+DATA ?=
+
+.PHONY: help install run test check format clean
+
+help:
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+install: $(STAMP)  ## set up .venv from constraints.txt
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+run: $(STAMP)  ## outline and classify the masses of DATA=folder, or of phantoms when none is named
+	@if [ -n "$(DATA)" ]; then \
+	  $(BIN)/monai-rescunet run "$(DATA)" --out "$(OUT)"; \
+	else \
+	  $(BIN)/monai-rescunet phantom $(PHANTOMS) && $(BIN)/monai-rescunet run $(PHANTOMS) --out "$(OUT)"; \
+	fi
+
+test: $(STAMP)  ## run all tests
+	$(BIN)/python -m pytest
+
+check: $(STAMP)  ## lint, format check and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## apply the formatter and the safe lint fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what the commands made
+	rm -rf $(VENV) runs build dist .pytest_cache .mypy_cache .ruff_cache

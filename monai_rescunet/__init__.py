@@ -1,0 +1,18 @@
+"""Outline and class of masses in mammograms from one network trained on mixed-supervision masks, for MONAI."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from monai_rescunet.predict import predict
+
+__all__ = ["__version__", "predict"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # on demand, so that `import monai_rescunet.networks` loads the networks alone
+    if name == "predict":
+        from monai_rescunet.predict import predict
+
+        return predict
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

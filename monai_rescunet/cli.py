@@ -1,0 +1,131 @@
+"""The command line, `monai-rescunet`: one subcommand a task, each a call of the library."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from monai_rescunet import __version__
+from monai_rescunet.errors import InputError
+
+app = typer.Typer(
+    help="Outline masses in mammograms and tell benign from malignant. Not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+prepare = typer.Typer(help="Write a MONAI datalist for a collection.", no_args_is_help=True)
+app.add_typer(prepare, name="prepare")
+
+
+def main() -> None:
+    """Run the command line; bad input ends it with one line and exit status 1."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        app()
+    except InputError as error:
+        sys.exit(f"monai-rescunet: {error}")
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="PNG, JPEG, TIFF, PGM, DICOM or NIfTI.")],
+    box: Annotated[list[str] | None, typer.Option(help="x0,y0,x1,y1 in pixels round a mass; may be repeated.")] = None,
+    point: Annotated[list[str] | None, typer.Option(help="x,y in pixels in a mass; may be repeated.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for label maps, overlays and results.csv.")] = Path("predictions"),
+    otsu_mode: Annotated[str, typer.Option(help="anchored or paper.")] = "anchored",
+) -> None:
+    """Outline the masses of images and decide whether they look benign or malignant."""
+    from monai_rescunet.predict import predict as predict_masses
+
+    predict_masses(
+        images,
+        box=[_numbers(text, "--box", 4) for text in box or []] or None,
+        point=[_numbers(text, "--point", 2) for text in point or []] or None,
+        out=out,
+        otsu_mode=otsu_mode,
+    )
+    show(out / "results.csv")
+
+
+def _numbers(text: str, option: str, count: int) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count:
+        raise InputError(f"{option} is {text!r}; expected {count} numbers with commas between them")
+    return numbers
+
+
+@app.command()
+def show(results: Annotated[Path, typer.Argument(help="A results.csv that inference wrote.")]) -> None:
+    """Print the results of inference as a table."""
+    if not results.is_file():
+        raise InputError(f"{results}: there is no such file; run inference first")
+    table = pd.read_csv(results, dtype=str, keep_default_na=False)
+    shown = [name for name in table.columns if (table[name] != "").any()]
+    view = Table(*shown)
+    for row in table[shown].itertuples(index=False):
+        view.add_row(*(f"[red]{cell}[/]" if cell == "malignant" else cell for cell in row))
+    console = Console()
+    console.print(view)
+    console.print(f"{len(table)} masses; label maps and overlays in {results.parent}")
+
+
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    count: Annotated[int, typer.Option(min=1)] = 8,
+    seed: Annotated[int, typer.Option()] = 0,
+    size: Annotated[tuple[int, int], typer.Option(help="Columns and rows.")] = (1000, 1000),
+) -> None:
+    """Make phantom mammograms with masses, to try things out; figures on them are no evidence."""
+    from monai_rescunet.data import make_phantoms
+
+    made = make_phantoms(out, count=count, size=size, seed=seed)
+    typer.echo(f"wrote {len(made)} phantoms with their masks and labels.csv to {out}")
+
+
+@prepare.command("folder")
+def prepare_folder(
+    roots: Annotated[list[Path], typer.Argument(help="Folder of images; several become one collection.")],
+    out: Annotated[Path, typer.Option(help="The datalist to write.")],
+    folds: Annotated[int, typer.Option(min=2, help="Folds, grouped by case.")] = 3,
+    seed: Annotated[int, typer.Option(help="Seed of the folds.")] = 0,
+    strict: Annotated[bool, typer.Option(help="Stop at the first problem.")] = False,
+) -> None:
+    """Write the datalist of a folder: labels.csv, benign/ and malignant/, or images with masks or boxes.csv."""
+    from monai_rescunet.data import prepare_folder as prepare_images
+    from monai_rescunet.data import write_datalist
+
+    report = prepare_images(roots, n_splits=folds, seed=seed, strict=strict)
+    write_datalist(out, report.entries)
+    for problem in report.problems:
+        typer.echo(f"left out: {problem}", err=True)
+    typer.echo(report.summary())
+    typer.echo(f"wrote {out}; its paths are relative to {report.dataset_dir}")
+
+
+if __name__ == "__main__":
+    main()

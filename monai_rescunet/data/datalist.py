@@ -1,0 +1,138 @@
+"""MONAI's datalist as this project uses it: one JSON entry a mass, paths relative to the data's folder.
+
+An entry has `image` and, where they are known, `label` (a mask or a list of masks), `box` (`[x_min, y_min, x_max,
+y_max]`, pixels, max exclusive), `point` (`[x, y]`), `class` (`benign`, `malignant`), `case`, `fold` (from 0) and `mass`
+(index in the image).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai_rescunet.classes import CLASS_VALUES
+from monai_rescunet.errors import InputError
+from monai_rescunet.files import write_atomically
+
+__all__ = ["path_below", "read_datalist", "split_by_fold", "write_datalist"]
+
+Entry = dict[str, Any]
+
+
+def read_datalist(path: str | Path, dataset_dir: str | Path, section: str = "training") -> list[Entry]:
+    """Return the entries of a datalist with absolute paths.
+
+    Args:
+        path: the datalist.
+        dataset_dir: folder that its paths are relative to.
+        section: `training` or `testing`.
+
+    Raises:
+        InputError: the datalist is missing or malformed; an entry names a file that is not there or lies outside
+            `dataset_dir`, or has a value outside its range.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); write a datalist with `monai-rescunet prepare`"
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{path}: is no JSON ({error}); write it again with `monai-rescunet prepare`") from error
+    if not isinstance(content, dict) or not isinstance(content.get(section), list):
+        raise InputError(f"{path}: has no list {section!r}; expected {{'training': [...], 'testing': [...]}}")
+    entries = []
+    for number, entry in enumerate(content[section]):
+        try:
+            entries.append(_checked(entry, Path(dataset_dir)))
+        except InputError as error:
+            raise InputError(f"{path}: entry {number} of {section!r}: {error}") from None
+    return entries
+
+
+def write_datalist(path: str | Path, training: Sequence[Entry], testing: Sequence[Entry] = ()) -> None:
+    """Write a datalist, whole or not at all.
+
+    Args:
+        path: the JSON file.
+        training, testing: entries with paths relative to the data's folder.
+    """
+    content = {"training": list(training), "testing": list(testing)}
+    write_atomically(Path(path), json.dumps(content, indent=1) + "\n")
+
+
+def split_by_fold(entries: Iterable[Entry], fold: int | str) -> tuple[list[Entry], list[Entry]]:
+    """Return the entries to train on and those held out.
+
+    Args:
+        entries: with `fold`, where it is a number.
+        fold: the fold to hold out; `none` trains on everything, `all` holds everything out.
+
+    Raises:
+        InputError: there is no such fold.
+    """
+    entries = list(entries)
+    if fold == "none":
+        return entries, []
+    if fold == "all":
+        return [], entries
+    folds = sorted({entry["fold"] for entry in entries if "fold" in entry})
+    try:
+        held_out = int(fold)
+    except ValueError:
+        held_out = -1
+    if held_out not in folds:
+        raise InputError(f"fold is {fold!r}; the datalist has {folds or 'none'}: name one of them, 'all' or 'none'")
+    return (
+        [entry for entry in entries if entry.get("fold") != held_out],
+        [entry for entry in entries if entry.get("fold") == held_out],
+    )
+
+
+def path_below(folder: Path, relative: str) -> Path:
+    """Return a path below a folder.
+
+    Raises:
+        InputError: it leads outside the folder, or there is no such file.
+    """
+    path = folder / relative
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"the path {relative!r} leads outside {folder}: keep the data in one folder")
+    if not path.is_file():
+        raise InputError(f"there is no file {relative!r} in {folder}")
+    return path
+
+
+def _checked(entry: Any, folder: Path) -> Entry:
+    """Return the entry with absolute paths and values of the right types."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("image"), str):
+        raise InputError(f"is {entry!r}; expected an object with 'image'")
+    checked = dict(entry, image=str(path_below(folder, entry["image"])), mass=int(entry.get("mass", 0)))
+    if entry.get("label") is not None:
+        label = entry["label"]
+        files = [str(path_below(folder, name)) for name in ([label] if isinstance(label, str) else label)]
+        checked["label"] = files[0] if len(files) == 1 else files
+    for key, length in (("box", 4), ("point", 2)):
+        if entry.get(key) is not None:
+            checked[key] = _numbers(entry[key], key, length)
+    if entry.get("class") is not None and entry["class"] not in CLASS_VALUES:
+        raise InputError(f"class is {entry['class']!r}; expected {' or '.join(CLASS_VALUES)}")
+    if "fold" in entry and not (isinstance(entry["fold"], int) and entry["fold"] >= 0):
+        raise InputError(f"fold is {entry['fold']!r}; expected a whole number from 0")
+    return {key: value for key, value in checked.items() if value is not None}
+
+
+def _numbers(value: Any, key: str, length: int) -> list[float]:
+    if (
+        not isinstance(value, list)
+        or len(value) != length
+        or not all(isinstance(v, int | float) and math.isfinite(v) for v in value)
+    ):
+        raise InputError(f"{key} is {value!r}; expected {length} numbers")
+    if key == "box" and (value[0] >= value[2] or value[1] >= value[3]):
+        raise InputError(f"box is {value}; expected [x_min, y_min, x_max, y_max] with min below max")
+    return [float(v) for v in value]

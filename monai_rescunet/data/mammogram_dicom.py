@@ -1,0 +1,162 @@
+"""Read one mammogram from DICOM: its grey levels, air dark and tissue bright, and its pixel spacing with provenance."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from monai.utils import MetaKeys
+from pydicom.errors import InvalidDicomError
+from pydicom.pixels import apply_voi_lut
+from pydicom.uid import SecondaryCaptureImageStorage
+
+from monai_rescunet.errors import InputError
+
+__all__ = ["mammogram_picture", "pixel_spacing", "read_mammogram_dicom"]
+
+logger = logging.getLogger(__name__)
+
+MODALITIES = ("MG", "RG")  # RG: digitised film
+MAX_SPACING_MM = 1.0
+DECODERS = {
+    "JPEG 2000": "pylibjpeg-openjpeg",
+    "JPEG-LS": "pyjpegls",
+    "RLE": "pylibjpeg-rle",
+    "JPEG Lossless": "python-gdcm",
+    "JPEG": "pillow",
+}
+
+
+def read_mammogram_dicom(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return a mammogram's stored values and what else is known of it.
+
+    The stored values are those of the file, neither rescaled nor windowed; MONOCHROME1 is inverted within the bits
+    stored. Copied are the laterality (0020,0062), the view (0018,5101) and the SOP Instance UID (0008,0018), nothing
+    that names a person.
+
+    Args:
+        path: a DICOM file.
+
+    Returns:
+        The values, `(columns, rows)`, of the file's integer type, and the metadata: `affine`, `spacing` ((column, row)
+        in mm, absent where unknown), `spacing_source`, `laterality`, `view`, `sop_instance_uid`.
+
+    Raises:
+        InputError: the file is damaged, no mammogram, multi-frame, in colour, without pixels, or no installed decoder
+            reads its transfer syntax.
+    """
+    dataset = _open(path)
+    pixels = _decode(dataset, path)
+    if dataset.PhotometricInterpretation == "MONOCHROME1":
+        pixels = _inverted(pixels, dataset)
+    spacing, source = pixel_spacing(dataset)
+    meta: dict[str, Any] = {
+        MetaKeys.AFFINE: np.diag([*(spacing or (1.0, 1.0)), 1.0, 1.0]),
+        "spacing_source": source,
+        "laterality": str(dataset.get("ImageLaterality") or dataset.get("Laterality") or ""),
+        "view": str(dataset.get("ViewPosition") or ""),
+        "sop_instance_uid": str(dataset.get("SOPInstanceUID") or ""),
+    }
+    if spacing is not None:
+        meta["spacing"] = np.asarray(spacing)
+    return pixels.T, meta
+
+
+def mammogram_picture(path: Path) -> np.ndarray:
+    """Return a mammogram as its header says it is to be looked at: VOI LUT or window applied.
+
+    Args:
+        path: a DICOM file.
+
+    Returns:
+        Grey levels, `(columns, rows)`, of no fixed range, air dark and tissue bright.
+
+    Raises:
+        InputError: as `read_mammogram_dicom`.
+    """
+    dataset = _open(path)
+    picture = apply_voi_lut(_decode(dataset, path), dataset)
+    if dataset.PhotometricInterpretation == "MONOCHROME1":
+        picture = picture.max() - picture
+    return picture.T
+
+
+def pixel_spacing(dataset: pydicom.Dataset) -> tuple[tuple[float, float] | None, str]:
+    """Return the (column, row) spacing in mm, None if unknown, and where it comes from.
+
+    In this order: `calibrated`, Pixel Spacing (0028,0030) that differs from Imager Pixel Spacing or has a calibration
+    type (0028,0A02); `estimated`, Imager Pixel Spacing (0018,1164) over Estimated Radiographic Magnification Factor
+    (0018,1114), in the patient's plane; `detector`, Imager Pixel Spacing alone; `film`, Nominal Scanned Pixel Spacing
+    (0018,2010); `unknown`. A value over 1 mm is no mammogram's: it is logged and passed over.
+    """
+    pixel = _spacing(dataset, "PixelSpacing")
+    imager = _spacing(dataset, "ImagerPixelSpacing")
+    scanned = _spacing(dataset, "NominalScannedPixelSpacing")
+    if pixel is not None and (pixel != imager or dataset.get("PixelSpacingCalibrationType")):
+        return pixel, "calibrated"
+    if imager is not None:
+        magnification = float(dataset.get("EstimatedRadiographicMagnificationFactor") or 0)
+        if magnification > 0:
+            return (imager[0] / magnification, imager[1] / magnification), "estimated"
+        return imager, "detector"
+    if scanned is not None:
+        return scanned, "film"
+    return None, "unknown"
+
+
+def _spacing(dataset: pydicom.Dataset, keyword: str) -> tuple[float, float] | None:
+    value = dataset.get(keyword)
+    if value is None or len(value) != 2:
+        return None
+    row, column = (float(v) for v in value)  # DICOM gives the distance between rows first
+    if not (0 < row <= MAX_SPACING_MM and 0 < column <= MAX_SPACING_MM):
+        logger.warning("%s of %g x %g mm is no mammogram's and is passed over", keyword, row, column)
+        return None
+    return column, row
+
+
+def _open(path: Path) -> pydicom.Dataset:
+    try:
+        dataset = pydicom.dcmread(path)
+    except (InvalidDicomError, OSError, EOFError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: cannot be read as DICOM ({error}); the file is cut off or damaged") from error
+    modality = str(dataset.get("Modality", ""))
+    if modality not in MODALITIES and dataset.get("SOPClassUID") != SecondaryCaptureImageStorage:
+        raise InputError(
+            f"{path}: Modality (0008,0060) is {modality!r}; expected a mammogram, {' or '.join(MODALITIES)}: leave it out"
+        )
+    if "PixelData" not in dataset:
+        raise InputError(f"{path}: has no Pixel Data (7FE0,0010); expected an image: export it again with its pixels")
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames != 1:
+        raise InputError(
+            f"{path}: Number of Frames (0028,0008) is {frames}; expected a single image: "
+            "tomosynthesis is not read, use the 2D or synthetic view"
+        )
+    photometric = dataset.get("PhotometricInterpretation")
+    if photometric not in ("MONOCHROME1", "MONOCHROME2") or int(dataset.get("SamplesPerPixel") or 1) != 1:
+        raise InputError(
+            f"{path}: Photometric Interpretation (0028,0004) is {photometric}; expected MONOCHROME1 or MONOCHROME2"
+        )
+    return dataset
+
+
+def _decode(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
+    syntax = dataset.file_meta.TransferSyntaxUID
+    try:
+        return np.asarray(dataset.pixel_array)
+    except Exception as error:  # each decoder raises its own
+        package = next((package for name, package in DECODERS.items() if name in syntax.name), None)
+        remedy = f"; if it is not installed, `pip install {package}`" if syntax.is_compressed and package else ""
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: the pixels ({syntax.name}) cannot be decoded{remedy} ({reason})") from error
+
+
+def _inverted(pixels: np.ndarray, dataset: pydicom.Dataset) -> np.ndarray:
+    """Return MONOCHROME1 values with bright and dark exchanged, within the range that the bits stored can hold."""
+    bits = int(dataset.BitsStored)
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if dataset.PixelRepresentation else (0, 2**bits - 1)
+    return (low + high - pixels.astype(np.int64)).astype(pixels.dtype)

@@ -1,0 +1,178 @@
+"""One reader for every image of a mammogram: DICOM, NIfTI, PNG, JPEG, TIFF and PGM, told apart by content."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pydicom
+from monai.config import PathLike
+from monai.data import ImageReader
+from monai.utils import MetaKeys, ensure_tuple
+from PIL import Image, UnidentifiedImageError
+
+from monai_rescunet.classes import CLASS_VALUES
+from monai_rescunet.data.mammogram_dicom import read_mammogram_dicom
+from monai_rescunet.errors import InputError
+
+__all__ = ["MammogramReader", "image_format", "image_size"]
+
+GREY_MODES = ("1", "L", "I", "I;16", "I;16B", "I;16L", "F")
+MAX_SPACING_MM = 1.0
+
+
+def image_format(path: Path) -> str | None:
+    """Return `dicom`, `nifti` or PIL's name of the format (`png`, `jpeg`, `tiff`, `ppm`, ...); None if it is no image.
+
+    Told by content, since collections name files as they like.
+    """
+    with path.open("rb") as file:
+        head = file.read(352)
+    if head[128:132] == b"DICM":
+        return "dicom"
+    if head[:2] == b"\x1f\x8b":
+        try:
+            with gzip.open(path) as file:
+                head = file.read(352)
+        except (OSError, EOFError):
+            return None
+    if head[344:347] in (b"n+1", b"ni1") or head[4:7] in (b"n+2", b"ni2"):
+        return "nifti"
+    try:
+        with Image.open(path) as image:
+            return str(image.format).lower()
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        return None
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return an image's columns and rows, from its header alone.
+
+    Raises:
+        InputError: the header does not say.
+    """
+    kind = image_format(path)
+    try:
+        if kind == "dicom":
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
+            return int(header.Columns), int(header.Rows)
+        if kind == "nifti":
+            columns, rows = nibabel.load(path).shape[:2]
+            return int(columns), int(rows)
+        with Image.open(path) as image:
+            return image.size
+    except Exception as error:
+        raise InputError(f"{path}: its size cannot be read ({error}); the file is cut off or damaged") from error
+
+
+class MammogramReader(ImageReader):
+    """MONAI reader of mammograms and their masks, for `LoadImaged(reader="monai_rescunet.data.MammogramReader")`.
+
+    Arrays are `(columns, rows)`, as MONAI's other readers have them. What those leave undone for mammograms is done:
+    MONOCHROME1 is inverted (air is dark, tissue bright), the pixel spacing is taken from the attribute that holds it,
+    and what is no single grey image is refused. The metadata has, beside MONAI's: `spacing` ((column, row) in mm, absent
+    where it is unknown), `spacing_source`, and for DICOM `laterality`, `view` and `sop_instance_uid`; no attribute that
+    names a person is copied.
+
+    Several files, masks of one image for instance, become channels.
+    """
+
+    def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
+        """Return True: files are told apart by content, not by suffix."""
+        return True
+
+    def read(self, data: Sequence[PathLike] | PathLike, **kwargs: Any) -> list[Path]:
+        """Return the paths.
+
+        They are opened in `get_data`: what raises here makes `LoadImage` try its other readers on the file, and they
+        read a mammogram wrongly.
+        """
+        return [Path(path) for path in ensure_tuple(data)]
+
+    def get_data(self, img: list[Path]) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return the pixels, `(columns, rows)` or `(channels, columns, rows)` for several files, and the metadata.
+
+        Raises:
+            InputError: a file is missing, unreadable, or no single grey image.
+        """
+        arrays, metas = zip(*(self._load(path) for path in img), strict=True)
+        meta = metas[0]
+        meta[MetaKeys.SPATIAL_SHAPE] = np.asarray(arrays[0].shape)
+        meta[MetaKeys.ORIGINAL_AFFINE] = meta[MetaKeys.AFFINE].copy()
+        meta[MetaKeys.ORIGINAL_CHANNEL_DIM] = float("nan") if len(arrays) == 1 else 0
+        if len(arrays) == 1:
+            return arrays[0], meta
+        if len({array.shape for array in arrays}) > 1:
+            raise InputError(f"{img[0]} and the files beside it have different sizes: {[a.shape for a in arrays]}")
+        return np.stack(arrays), meta
+
+    @staticmethod
+    def _load(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
+        if not path.is_file():
+            raise InputError(f"{path}: there is no such file")
+        kind = image_format(path)
+        if kind is None:
+            found = "it is empty" if path.stat().st_size == 0 else "it is none of the known formats, or cut off"
+            raise InputError(f"{path}: {found}; expected DICOM, NIfTI, PNG, JPEG, TIFF or PGM")
+        try:
+            if kind == "dicom":
+                return read_mammogram_dicom(path)
+            return _read_nifti(path) if kind == "nifti" else _read_picture(path)
+        except InputError:
+            raise
+        except Exception as error:  # a decoder's own error says nothing of the file
+            raise InputError(
+                f"{path}: cannot be decoded as {kind} ({error}); the file is cut off or damaged"
+            ) from error
+
+
+def _read_picture(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
+    with Image.open(path) as image:
+        if getattr(image, "n_frames", 1) > 1:
+            raise InputError(
+                f"{path}: holds {image.n_frames} frames; expected a single image: save the frame that counts"
+            )
+        array = _grey(image, path)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InputError(f"{path}: holds NaN or infinite values; expected finite grey levels")
+    return array.T, {MetaKeys.AFFINE: np.eye(4), "spacing_source": "unknown"}
+
+
+def _grey(image: Image.Image, path: Path) -> np.ndarray:
+    """Return the grey levels, `(rows, columns)`; a colour image is one only if its channels agree everywhere."""
+    if image.mode in GREY_MODES:
+        return np.asarray(image)
+    if image.mode == "P":
+        indices = np.asarray(image)
+        if indices.max() <= max(CLASS_VALUES.values()):  # a label map with a palette to look at
+            return indices
+    channels = np.asarray(image.convert("RGBA"))
+    if (channels[..., 3] != 255).any():
+        raise InputError(f"{path}: has transparent pixels; expected a grey image without transparency")
+    if (channels[..., :3] != channels[..., :1]).any():
+        raise InputError(f"{path}: is a colour image (mode {image.mode}); expected grey levels: save it as one channel")
+    return channels[..., 0]
+
+
+def _read_nifti(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
+    # from_bytes and not load: load goes by the suffix
+    raw = path.read_bytes()
+    raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+    nifti_class = nibabel.Nifti2Image if raw[4:7] in (b"n+2", b"ni2") else nibabel.Nifti1Image
+    image = nifti_class.from_bytes(raw)
+    shape = image.shape
+    if len(shape) < 2 or any(length != 1 for length in shape[2:]):
+        raise InputError(f"{path}: has the shape {shape}; expected one slice, (columns, rows) or (columns, rows, 1)")
+    array = np.asanyarray(image.dataobj).reshape(shape[:2])
+    meta: dict[str, Any] = {MetaKeys.AFFINE: np.asarray(image.affine), "nifti_shape": np.asarray(shape)}
+    spacing = tuple(float(length) for length in image.header.get_zooms()[:2])
+    # 1 mm is what the header holds when nobody knew
+    if all(0 < length < MAX_SPACING_MM for length in spacing):
+        meta |= {"spacing": np.asarray(spacing), "spacing_source": "nifti"}
+    else:
+        meta["spacing_source"] = "unknown"
+    return array, meta

@@ -1,0 +1,48 @@
+"""Files that are written whole or not at all, and how results name the files they speak of."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from monai_rescunet.errors import InputError
+
+__all__ = ["relative_name", "write_atomically"]
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file under a temporary name beside it and move it into place.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            try:
+                file.write(data)
+                file.flush()
+                temporary.chmod(0o666 & ~_umask())
+                temporary.replace(path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); choose an output folder with room") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def relative_name(path: str | Path, folder: str | Path) -> str:
+    """Return the path below the folder, with forward slashes, or as it is if it lies elsewhere."""
+    try:
+        return Path(path).resolve().relative_to(Path(folder).resolve()).as_posix()
+    except ValueError:
+        return str(path)

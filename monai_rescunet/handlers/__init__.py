@@ -1,0 +1,7 @@
+"""Ignite handlers: what the bundle's engines do beside MONAI's own handlers."""
+
+from monai_rescunet.handlers.evaluation import MassEvaluation
+from monai_rescunet.handlers.results import SaveMassResults
+from monai_rescunet.handlers.training import RunProgress, SeedEpochs, TrainingCheckpoints
+
+__all__ = ["MassEvaluation", "RunProgress", "SaveMassResults", "SeedEpochs", "TrainingCheckpoints"]

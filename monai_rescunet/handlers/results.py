@@ -1,0 +1,206 @@
+"""What inference leaves behind: one label map and overlay an image, one row of `results.csv` a mass."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pandas as pd
+from ignite.engine import Engine, Events
+from PIL import Image
+
+from monai_rescunet.classes import CLASS_VALUES, COLOURS, NO_LESION, UNDECIDED
+from monai_rescunet.data.mammogram_dicom import mammogram_picture
+from monai_rescunet.data.reader import MammogramReader, image_format
+from monai_rescunet.errors import InputError
+from monai_rescunet.files import relative_name, write_atomically
+from monai_rescunet.metrics import segmentation_metrics
+from monai_rescunet.transforms.overlay import draw_overlay
+
+__all__ = ["SaveMassResults"]
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = (
+    "image", "mass", "box", "decision", "score", "probability", "lambda1", "lambda2",
+    "area_px", "area_mm2", "spacing_source", "dice",
+)  # fmt: skip
+
+
+class SaveMassResults:
+    """Gather an evaluator's masses image by image and write what was found.
+
+    An image gets `<stem>_label.png` (`.nii.gz` for NIfTI and DICOM), the label map in the image's own size, and
+    `<stem>_overlay.png`; where masses overlap, the one with the higher score is painted. `results.csv` has one row a
+    mass. The rows stay in `rows` as well.
+
+    Args:
+        output_dir: where to write; None to keep the rows only.
+        dataset_dir: images are named by their path below it.
+        overlay: write overlays.
+        keep_masks: keep the outlines in `masks`, bool, `(columns, rows)`, one for each of `rows`.
+        mask_key, label_key, result_key: where postprocessing left the painted label map of the whole image, the
+            annotated one where there is one, and the result of the modified Otsu.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | Path | None,
+        dataset_dir: str | Path = "",
+        overlay: bool = True,
+        keep_masks: bool = False,
+        *,
+        mask_key: str = "mask",
+        label_key: str = "label",
+        result_key: str = "result",
+    ) -> None:
+        self.output_dir = None if output_dir is None else Path(output_dir)
+        self.dataset_dir = dataset_dir
+        self.overlay, self.keep_masks = overlay, keep_masks
+        self.mask_key, self.label_key, self.result_key = mask_key, label_key, result_key
+        self._reset()
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to an evaluator; the masses of one image must follow one another."""
+        engine.add_event_handler(Events.STARTED, self._reset)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._update)
+        engine.add_event_handler(Events.COMPLETED, self._complete)
+
+    def _reset(self, *_: object) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.masks: list[np.ndarray] = []
+        self._current: _ImageResult | None = None
+        self._stems: dict[str, str] = {}
+
+    def _update(self, engine: Engine) -> None:
+        for entry, output in zip(engine.state.batch, engine.state.output, strict=True):
+            path = str(entry["image"].meta["filename_or_obj"])
+            if self._current is None or self._current.path != path:
+                self._finish_image()
+                self._current = _ImageResult(path, entry["image"].meta)
+            row = self._row(path, entry, output)
+            mask = output[self.mask_key][0].cpu().numpy()
+            self._current.add(row, mask)
+            self.rows.append(row)
+            if self.keep_masks:
+                self.masks.append(mask > 0)
+
+    def _row(self, path: str, entry: Mapping[str, Any], output: Mapping[str, Any]) -> dict[str, Any]:
+        result, mask, meta = output[self.result_key], output[self.mask_key], entry["image"].meta
+        area = int((mask > 0).sum())
+        dice = None
+        if entry.get(self.label_key) is not None:
+            truth = entry[self.label_key].to(mask.device) > 0
+            dice = segmentation_metrics((mask > 0).as_subclass(type(truth)), truth)["dice"]
+        return {
+            "image": relative_name(path, self.dataset_dir),
+            "mass": entry.get("mass", 0),
+            "box": _describe(entry["roi"]),
+            "decision": result["decision"],
+            "score": result["score"],
+            "probability": None,
+            "lambda1": result["lambda1"],
+            "lambda2": result["lambda2"],
+            "area_px": area,
+            "area_mm2": area * float(np.prod(meta["spacing"])) if "spacing" in meta else None,
+            "spacing_source": meta["spacing_source"],
+            "dice": dice,
+        }
+
+    def _finish_image(self) -> None:
+        if self._current is None or self.output_dir is None:
+            return
+        stem = self._stem(self._current.path)
+        self._current.write(self.output_dir, stem, self.overlay)
+
+    def _stem(self, path: str) -> str:
+        """Return the image's stem, with its folders before it where another image has the same."""
+        relative = Path(relative_name(path, self.dataset_dir))
+        bare = relative.name.removesuffix(".gz")
+        for stem in (Path(bare).stem, bare, "__".join((*relative.parent.parts, bare)).strip("/")):
+            if self._stems.setdefault(stem, path) == path:
+                return stem
+        raise InputError(f"{path}: the image appears twice under one name; its masses must follow one another")
+
+    def _complete(self, engine: Engine) -> None:
+        self._finish_image()
+        self._current = None
+        if self.output_dir is not None:
+            table = pd.DataFrame(self.rows, columns=list(COLUMNS)).to_csv(index=False, float_format="%.4f")
+            write_atomically(self.output_dir / "results.csv", table)
+            logger.info("wrote %d masses to %s", len(self.rows), self.output_dir / "results.csv")
+
+
+class _ImageResult:
+    """The masses of one image, painted into one label map."""
+
+    def __init__(self, path: str, meta: Mapping[str, Any]) -> None:
+        self.path, self.meta = path, meta
+        self.label: np.ndarray | None = None
+        self.captions: list[tuple[tuple[float, float], str]] = []
+
+    def add(self, row: Mapping[str, Any], mask: np.ndarray) -> None:
+        score = -1.0 if row["score"] is None else float(row["score"])
+        if self.label is None:
+            self.label = np.zeros(mask.shape, dtype=np.uint8)
+            self.winner = np.full(mask.shape, -np.inf, dtype=np.float32)
+        wins = (mask > 0) & (score > self.winner)
+        self.label[wins] = mask[wins]
+        self.winner[wins] = score
+        caption = row["decision"] or "mass"
+        if row["score"] is not None and row["decision"] != NO_LESION:
+            caption += f" {row['score']:.2f}"
+        columns, rows = np.nonzero(mask)
+        corner = (float(columns.min()), float(rows.min())) if len(columns) else (0.0, 0.0)
+        self.captions.append((corner, caption))
+
+    def write(self, folder: Path, stem: str, overlay: bool) -> None:
+        assert self.label is not None
+        path = Path(self.path)
+        kind = image_format(path)
+        if kind in ("dicom", "nifti"):
+            self._write_nifti(folder / f"{stem}_label.nii.gz")
+        else:
+            write_atomically(folder / f"{stem}_label.png", _label_png(self.label))
+        if overlay:
+            picture = mammogram_picture(path) if kind == "dicom" else MammogramReader().get_data([path])[0]
+            content = BytesIO()
+            draw_overlay(picture, self.label, self.captions).save(content, format="png")
+            write_atomically(folder / f"{stem}_overlay.png", content.getvalue())
+
+    def _write_nifti(self, path: Path) -> None:
+        assert self.label is not None
+        shape = tuple(int(n) for n in self.meta.get("nifti_shape", self.label.shape))
+        image = nibabel.Nifti1Image(self.label.reshape(shape), np.asarray(self.meta["original_affine"]))
+        if "spacing" in self.meta:
+            image.header.set_xyzt_units("mm")
+        content = BytesIO()
+        with gzip.GzipFile(fileobj=content, mode="wb", mtime=0) as file:
+            file.write(image.to_bytes())
+        write_atomically(path, content.getvalue())
+
+
+def _label_png(label: np.ndarray) -> bytes:
+    """Return a PNG of the values 0, 1, 2 with a palette that shows them."""
+    image = Image.fromarray(np.ascontiguousarray(label.T)).convert("P")
+    palette = np.zeros((256, 3), dtype=np.uint8)
+    for value in (*CLASS_VALUES.values(), UNDECIDED):
+        palette[value] = COLOURS[value]
+    image.putpalette(palette.ravel().tolist())
+    content = BytesIO()
+    image.save(content, format="png")
+    return content.getvalue()
+
+
+def _describe(roi: Mapping[str, Any]) -> str:
+    """Return the box or point as it stands in the table: `x_min y_min x_max y_max`, `x y`, or `whole image`."""
+    if roi["source"] == "image":
+        return "whole image"
+    values = [float(v) for v in roi["box"]]
+    return " ".join(f"{v:g}" for v in (values[:2] if roi["source"] == "point" else values))

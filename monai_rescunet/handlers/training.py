@@ -1,0 +1,135 @@
+"""Handlers of the trainer: the same training whether it was interrupted or not, and how long it still takes."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from monai.data import set_rnd
+from monai.handlers import CheckpointLoader, CheckpointSaver
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from monai_rescunet.errors import InputError
+
+__all__ = ["RunProgress", "SeedEpochs", "TrainingCheckpoints", "find_checkpoint"]
+
+logger = logging.getLogger(__name__)
+
+
+def find_checkpoint(directory: str | Path) -> str | None:
+    """Return the checkpoint of the latest epoch that can be read whole, and log which one; None if there is none.
+
+    A process killed while it saved leaves a file that is cut off; the one before it is taken then.
+
+    Args:
+        directory: where `CheckpointSaver` wrote `checkpoint_epoch=N.pt`.
+    """
+    epochs = {
+        int(match[1]): path
+        for path in Path(directory).glob("checkpoint_epoch=*.pt")
+        if (match := re.fullmatch(r"checkpoint_epoch=(\d+)\.pt", path.name))
+    }
+    for _, path in sorted(epochs.items(), reverse=True):
+        try:
+            torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # a file cut off fails in many ways
+            logger.warning("%s cannot be read (%s) and is passed over", path, error)
+            continue
+        logger.info("resuming from %s", path)
+        return str(path)
+    logger.info("no checkpoint to resume from in %s: starting at the first epoch", directory)
+    return None
+
+
+class TrainingCheckpoints:
+    """Save all that training needs to go on, after every epoch, and go on from it when asked to.
+
+    Two checkpoints are kept, so that one is whole at any moment.
+
+    Args:
+        save_dir: where `checkpoint_epoch=N.pt` are written.
+        objects: what has a state beside the trainer: network, optimiser, schedule.
+        resume: go on from the last checkpoint there is.
+
+    Raises:
+        InputError: not resuming, and `save_dir` holds checkpoints of another training.
+    """
+
+    def __init__(self, save_dir: str | Path, objects: dict[str, Any], resume: bool = False) -> None:
+        self.save_dir, self.objects = str(save_dir), objects
+        self.load_path = find_checkpoint(save_dir) if resume else None
+        if not resume and any(Path(save_dir).glob("checkpoint_epoch=*.pt")):
+            raise InputError(
+                f"{save_dir}: holds the checkpoints of an earlier training; go on with it with `--resume true`, "
+                "or choose another output_dir"
+            )
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to a trainer, before the handlers that look at its epoch."""
+        objects = {**self.objects, "trainer": engine}
+        if self.load_path is not None:
+            CheckpointLoader(self.load_path, objects, map_location=engine.state.device).attach(engine)
+        CheckpointSaver(self.save_dir, objects, save_interval=1, n_saved=2).attach(engine)
+
+
+class SeedEpochs:
+    """Seed every source of chance at the start of each epoch, from the run's seed and the epoch's number.
+
+    So an epoch shuffles and augments in the same way whether training came to it or was resumed at it.
+
+    Args:
+        seed: the run's seed.
+        dataset: the training set, whose random transforms are seeded.
+    """
+
+    def __init__(self, seed: int, dataset: Dataset) -> None:
+        self.seed, self.dataset = seed, dataset
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to a trainer."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Seed torch, which seeds the loader's workers and shuffling, and the transforms of this process."""
+        epoch_seed = (self.seed * 100_003 + engine.state.epoch) % 2**32
+        torch.manual_seed(epoch_seed)
+        set_rnd(self.dataset, epoch_seed)
+
+
+class RunProgress:
+    """One progress bar for the whole training, with the loss, the key metric and the time left.
+
+    Args:
+        metric: name in the engine's metrics to show, where it is there.
+    """
+
+    def __init__(self, metric: str = "val_dice") -> None:
+        self.metric = metric
+        self.bar: tqdm | None = None
+        self.shown: dict[str, str] = {}
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to a trainer; attach to it after what loads a checkpoint."""
+        engine.add_event_handler(Events.STARTED, self._start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._step)
+        engine.add_event_handler(Events.COMPLETED | Events.TERMINATE | Events.EXCEPTION_RAISED, self._stop)
+
+    def _start(self, engine: Engine) -> None:
+        total = engine.state.epoch_length * engine.state.max_epochs
+        self.bar = tqdm(total=total, initial=engine.state.iteration, unit="batch", dynamic_ncols=True)
+
+    def _step(self, engine: Engine) -> None:
+        assert self.bar is not None
+        output = engine.state.output[0] if isinstance(engine.state.output, list) else engine.state.output
+        self.bar.set_description(f"epoch {engine.state.epoch}/{engine.state.max_epochs}", refresh=False)
+        self.bar.set_postfix(loss=f"{float(output['loss']):.3f}", refresh=False)
+        self.bar.update()
+
+    def _stop(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()

@@ -1,0 +1,51 @@
+"""Run a network on the fast path of its device: bfloat16 where the device computes in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from monai.data import MetaTensor
+from monai.inferers import SimpleInferer
+from torch import Tensor, nn
+
+__all__ = ["AutocastInferer", "supports_bfloat16"]
+
+
+def supports_bfloat16(device: torch.device) -> bool:
+    """Return whether the device has bfloat16 units; where a CPU only emulates them they are slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+    return False
+
+
+class AutocastInferer(SimpleInferer):
+    """Forward pass under bfloat16 autocast, for trainer and evaluator alike.
+
+    MONAI's engines know mixed precision on CUDA only; an inferer works on every device. Batch norm statistics, loss and
+    optimiser stay in float32, and the logits come back as float32.
+
+    Args:
+        amp: use bfloat16 where the device has units for it.
+    """
+
+    def __init__(self, amp: bool = True) -> None:
+        super().__init__()
+        self.amp = amp
+
+    def __call__(self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Tensor:
+        """Return the logits, float32, `(B, C, *spatial)`, with the metadata of `inputs`.
+
+        Args:
+            inputs: `(B, C, *spatial)`.
+            network: called with `inputs`, `args` and `kwargs`.
+        """
+        # a MetaTensor would go through Python at every layer
+        plain = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
+        enabled = self.amp and supports_bfloat16(plain.device)
+        with torch.autocast(plain.device.type, dtype=torch.bfloat16, enabled=enabled):
+            logits = network(plain, *args, **kwargs)
+        logits = logits.float()
+        return MetaTensor(logits).copy_meta_from(inputs, copy_attr=False) if isinstance(inputs, MetaTensor) else logits

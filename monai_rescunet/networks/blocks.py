@@ -1,0 +1,106 @@
+"""Building blocks that the VGG-based networks share: convolution stages, index unpooling, the residual skip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, TypedDict, Unpack
+
+import torch
+from monai.networks.blocks import Convolution
+from torch import Tensor, nn
+
+__all__ = ["ConvStage", "DecoderStage", "LayerName", "LayerOptions", "ResidualModule", "unpool"]
+
+LayerName = str | tuple[str, dict[str, Any]] | None
+"""A layer as MONAI names it: `"batch"`, `("group", {"num_groups": 4})`, or None for no such layer."""
+
+
+class LayerOptions(TypedDict):
+    """What follows each convolution, as in MONAI's `Convolution`."""
+
+    act: LayerName
+    norm: LayerName
+    dropout: float | LayerName
+
+
+def unpool(x: Tensor, indices: Tensor, size: list[int]) -> Tensor:
+    """Put pooled values back where max pooling found them, zeros elsewhere (SegNet's upsampling).
+
+    Gives what `torch.nn.MaxUnpool2d` gives, bit for bit, at the same cost, and unlike it can be traced, scripted,
+    exported to ONNX and run deterministically, in 2D and 3D.
+
+    Args:
+        x: pooled map, `(B, C, *pooled)`.
+        indices: flat positions in the unpooled map as `torch.nn.functional.max_pool2d(return_indices=True)` returns
+            them, `(B, C, *pooled)`, int64.
+        size: spatial size of the map that was pooled; odd sizes are lost without it.
+
+    Returns:
+        The unpooled map, `(B, C, *size)`.
+    """
+    numel = 1
+    for length in size:
+        numel *= length
+    # zeros -> scatter_ -> reshape, in this order: scattering into a flattened view exports to ONNX as zeros, and
+    # the out-of-place scatter is several times slower in bfloat16.
+    flat = torch.zeros([x.shape[0], x.shape[1], numel], dtype=x.dtype, device=x.device)
+    flat.scatter_(2, indices.flatten(2), x.flatten(2))
+    unpooled = flat.reshape([x.shape[0], x.shape[1]] + size)  # noqa: RUF005 - TorchScript has no unpacking in lists
+    if x.dim() == 4 and not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last):
+        unpooled = unpooled.contiguous(memory_format=torch.channels_last)  # the scatter returns NCHW
+    return unpooled
+
+
+class ConvStage(nn.Sequential):
+    """A run of 3x3 convolutions, each with normalisation and activation, of one resolution of VGG-16.
+
+    Args:
+        spatial_dims: 2 or 3.
+        channels: widths from the input to the last convolution: `n + 1` widths make `n` convolutions.
+        layer: `act`, `norm` and `dropout`, as in MONAI's `Convolution`.
+    """
+
+    def __init__(self, spatial_dims: int, channels: Sequence[int], **layer: Unpack[LayerOptions]) -> None:
+        super().__init__(
+            *(Convolution(spatial_dims, n_in, n_out, kernel_size=3, **layer) for n_in, n_out in pairwise(channels))
+        )
+
+
+class ResidualModule(nn.Module):
+    """The residual skip connection of ResCU-Net: y = F(x) + x, F two convolution modules (equation 1, figure 3)."""
+
+    def __init__(self, spatial_dims: int, channels: int, **layer: Unpack[LayerOptions]) -> None:
+        super().__init__()
+        self.residual = ConvStage(spatial_dims, [channels] * 3, **layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a map of the shape of `x`, `(B, C, *spatial)`."""
+        return self.residual(x) + x
+
+
+class DecoderStage(nn.Module):
+    """Unpool with the encoder's indices, join what the skip brings, convolve.
+
+    Args:
+        skip: module that the encoder's map of this level passes through before it is concatenated; None for no skip.
+        convolutions: what follows; its input has twice the encoder's channels where there is a skip.
+    """
+
+    def __init__(self, skip: nn.Module | None, convolutions: nn.Module) -> None:
+        super().__init__()
+        self.skip = skip
+        self.convolutions = convolutions
+
+    def forward(self, x: Tensor, encoded: Tensor, indices: Tensor) -> Tensor:
+        """Return the decoded map, `(B, C_out, *spatial)`.
+
+        Args:
+            x: map from the level below, `(B, C, *pooled)`.
+            encoded: the encoder's map of this level before pooling, `(B, C, *spatial)`.
+            indices: what pooling `encoded` returned, `(B, C, *pooled)`.
+        """
+        x = unpool(x, indices, list(encoded.shape[2:]))
+        if self.skip is not None:
+            x = torch.cat([x, self.skip(encoded)], dim=1)
+        return self.convolutions(x)

@@ -1,0 +1,136 @@
+"""SegNet, U-SegNet and ResCU-Net: one VGG-16 encoder-decoder with pooling indices, three kinds of skip connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Unpack
+
+from monai.networks.layers.factories import Conv, Pool
+from torch import Tensor, nn
+
+from monai_rescunet.networks.blocks import ConvStage, DecoderStage, LayerName, LayerOptions, ResidualModule
+from monai_rescunet.networks.checks import LEVELS, check_size
+from monai_rescunet.networks.vgg16 import VGG16_DEPTHS, VGG16_FEATURES, VGG16Encoder
+
+__all__ = ["ResCUNet", "SegNet", "USegNet", "VGGEncoderDecoder"]
+
+
+class VGGEncoderDecoder(nn.Module):
+    """Encoder of VGG-16's 13 convolutions, decoder its mirror, upsampling with the encoder's pooling indices.
+
+    A subclass says what its skip connections are in `make_skip` and how they join the decoder in `fuse_1x1`.
+    Any spatial size of at least 32 pixels a side is accepted, odd ones too: five poolings then leave one pixel.
+
+    Args:
+        spatial_dims: 2 or 3.
+        in_channels: channels of the input.
+        out_channels: channels of the output: 1 for the grey map M behind a sigmoid, 3 for a softmax over
+            background, benign mass and malignant mass.
+        features: channels at each of the five resolutions, the finest first.
+        act: activation, as in MONAI's `Convolution`.
+        norm: normalisation, as in MONAI's `Convolution`.
+        dropout: dropout probability after each convolution, as in MONAI's `Convolution`.
+
+    Raises:
+        ValueError: `spatial_dims` is not 2 or 3, or `features` has not five widths.
+    """
+
+    fuse_1x1 = False
+
+    def __init__(
+        self,
+        spatial_dims: int = 2,
+        in_channels: int = 1,
+        out_channels: int = 1,
+        features: Sequence[int] = VGG16_FEATURES,
+        act: LayerName = ("relu", {"inplace": True}),
+        norm: LayerName = "batch",
+        dropout: float | LayerName = 0.0,
+    ) -> None:
+        super().__init__()
+        layer: LayerOptions = {"act": act, "norm": norm, "dropout": dropout}
+        self.encoder = VGG16Encoder(spatial_dims, in_channels, features, **layer)
+        conv = Conv[Conv.CONV, spatial_dims]
+        self.pool = Pool[Pool.MAX, spatial_dims](kernel_size=2, stride=2, return_indices=True)
+
+        decoder = []
+        for level, depth in reversed(list(enumerate(VGG16_DEPTHS))):
+            width, next_width = features[level], features[max(level - 1, 0)]
+            skip = self.make_skip(level, spatial_dims, width, **layer)
+            channels = [width] * depth + [next_width]
+            stages: list[nn.Module] = []
+            if skip is not None and self.fuse_1x1:
+                stages.append(conv(2 * width, width, kernel_size=1))
+            elif skip is not None:
+                channels[0] = 2 * width
+            stages.append(ConvStage(spatial_dims, channels, **layer))
+            decoder.append(DecoderStage(skip, nn.Sequential(*stages)))
+        self.decoder = nn.ModuleList(decoder)  # the deepest level first
+        self.head = conv(features[0], out_channels, kernel_size=1)
+
+    def make_skip(
+        self, level: int, spatial_dims: int, channels: int, **layer: Unpack[LayerOptions]
+    ) -> nn.Module | None:
+        """Return the skip connection of a level (0 is the finest), or None for a level without one."""
+        return None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return raw logits.
+
+        Args:
+            x: images, `(B, in_channels, *spatial)`.
+
+        Returns:
+            Logits, `(B, out_channels, *spatial)`.
+
+        Raises:
+            ValueError: a side is shorter than 32 pixels; the message names the smallest size that fits.
+        """
+        check_size(list(x.shape[2:]), LEVELS)
+        encoded: list[Tensor] = []
+        indices: list[Tensor] = []
+        for stage in self.encoder:
+            x = stage(x)
+            encoded.append(x)
+            x, where = self.pool(x)
+            indices.append(where)
+        for stage in self.decoder:
+            x = stage(x, encoded.pop(), indices.pop())
+        return self.head(x)
+
+
+class SegNet(VGGEncoderDecoder):
+    """SegNet (Badrinarayanan et al. 2017; the paper's reference [18]): no skip connection but the pooling indices."""
+
+
+class USegNet(VGGEncoderDecoder):
+    """U-SegNet (Kumar et al. 2018): SegNet with U-Net's skip at the finest level only, joined by a 1x1 convolution."""
+
+    fuse_1x1 = True
+
+    def make_skip(
+        self, level: int, spatial_dims: int, channels: int, **layer: Unpack[LayerOptions]
+    ) -> nn.Module | None:
+        """Return the identity at the finest level."""
+        return nn.Identity() if level == 0 else None
+
+
+class ResCUNet(VGGEncoderDecoder):
+    """ResCU-Net (paper, section II-B, figures 2 and 3): a residual module on the skip connection of every level.
+
+    The paper's text does not give figure 2's channel counts, so this is a reconstruction: VGG-16's widths, the
+    decoder their mirror, each skip a residual module of the encoder's width, concatenated with the unpooled map.
+
+    Example:
+        >>> import torch
+        >>> from monai_rescunet.networks import ResCUNet
+        >>> net = ResCUNet(spatial_dims=2, in_channels=1, out_channels=1, features=(8, 16, 32, 32, 32))
+        >>> net(torch.zeros(1, 1, 65, 48)).shape
+        torch.Size([1, 1, 65, 48])
+    """
+
+    def make_skip(
+        self, level: int, spatial_dims: int, channels: int, **layer: Unpack[LayerOptions]
+    ) -> nn.Module | None:
+        """Return a residual module of the level's width."""
+        return ResidualModule(spatial_dims, channels, **layer)

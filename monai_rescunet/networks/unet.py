@@ -1,0 +1,90 @@
+"""U-Net: MONAI's `BasicUNet` with the classic widths, behind the constructor that the networks here share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from monai.networks.nets import BasicUNet
+from torch import Tensor
+
+from monai_rescunet.networks.blocks import LayerName
+from monai_rescunet.networks.checks import LEVELS, check_constructor, check_size
+
+__all__ = ["UNET_FEATURES", "UNet"]
+
+UNET_FEATURES = (64, 128, 256, 512, 1024)
+
+
+class UNet(BasicUNet):
+    """U-Net (Ronneberger et al. 2015; the paper's reference [13]) as MONAI builds it, with batch norm.
+
+    Layers, parameters' names and results are `monai.networks.nets.BasicUNet`'s, whose sixth width is the first here.
+    Only the forward pass is written anew: MONAI's can neither be compiled as one graph nor keep its odd sizes in ONNX.
+
+    Args:
+        spatial_dims: 2 or 3.
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        features: channels at each of the five resolutions, the finest first; even numbers.
+        act: activation, as in MONAI's `Convolution`.
+        norm: normalisation, as in MONAI's `Convolution`.
+        dropout: dropout probability after each convolution, as in MONAI's `Convolution`.
+
+    Raises:
+        ValueError: `spatial_dims` is not 2 or 3, or `features` has not five widths.
+
+    Example:
+        >>> import torch
+        >>> from monai_rescunet.networks import UNet
+        >>> UNet(features=(8, 16, 32, 32, 32))(torch.zeros(1, 1, 65, 48)).shape
+        torch.Size([1, 1, 65, 48])
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int = 2,
+        in_channels: int = 1,
+        out_channels: int = 1,
+        features: Sequence[int] = UNET_FEATURES,
+        act: LayerName = ("relu", {"inplace": True}),
+        norm: LayerName = "batch",
+        dropout: float | LayerName = 0.0,
+    ) -> None:
+        check_constructor(spatial_dims, features)
+        super().__init__(
+            spatial_dims, in_channels, out_channels, (*features, features[0]), act=act, norm=norm, dropout=dropout
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return raw logits.
+
+        Args:
+            x: images, `(B, in_channels, *spatial)`, of at least 16 pixels a side.
+
+        Returns:
+            Logits, `(B, out_channels, *spatial)`.
+
+        Raises:
+            ValueError: a side is shorter than 16 pixels; the message names the smallest size that fits.
+        """
+        check_size(list(x.shape[2:]), LEVELS - 1)
+        x0 = self.conv_0(x)
+        x1 = self.down_1(x0)
+        x2 = self.down_2(x1)
+        x3 = self.down_3(x2)
+        x = self.down_4(x3)
+        x = self.upcat_4.convs(_join(x3, self.upcat_4.upsample(x)))
+        x = self.upcat_3.convs(_join(x2, self.upcat_3.upsample(x)))
+        x = self.upcat_2.convs(_join(x1, self.upcat_2.upsample(x)))
+        x = self.upcat_1.convs(_join(x0, self.upcat_1.upsample(x)))
+        return self.final_conv(x)
+
+
+def _join(encoded: Tensor, upsampled: Tensor) -> Tensor:
+    """Concatenate both maps, the upsampled one repeating its last row where pooling dropped an odd one."""
+    padding: list[int] = []
+    for dim in range(encoded.dim() - 1, 1, -1):  # the last dimension first; a difference, since exports freeze an `if`
+        padding += [0, encoded.shape[dim] - upsampled.shape[dim]]
+    return torch.cat([encoded, F.pad(upsampled, padding, "replicate")], dim=1)

@@ -1,0 +1,79 @@
+"""Outline and class of masses in one Python call, through the bundle's own inference config and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigWorkflow
+
+from monai_rescunet.bundle_root import bundle_root
+from monai_rescunet.errors import InputError
+
+__all__ = ["predict"]
+
+
+def predict(
+    images: str | Path | Sequence[str | Path],
+    *,
+    box: Sequence[float] | Sequence[Sequence[float]] | None = None,
+    point: Sequence[float] | Sequence[Sequence[float]] | None = None,
+    out: str | Path | None = None,
+    **overrides: Any,
+) -> list[dict[str, Any]]:
+    """Outline masses and decide whether they look benign or malignant.
+
+    Args:
+        images: one mammogram or several: PNG, JPEG, TIFF, PGM, DICOM, NIfTI.
+        box: `[x_min, y_min, x_max, y_max]` round the mass, pixels, x the column, 0-based, max exclusive; or a list of
+            them, one mass each. With several images every image gets the same boxes.
+        point: `[x, y]` in the mass, or a list of them; a box says more.
+        out: folder for label maps, overlays and `results.csv`; None writes nothing.
+        overrides: values of the bundle's inference config by their name: `otsu_mode`, `roi_mode`, `checkpoint`, ...
+
+    Returns:
+        One dictionary a mass with the columns of `results.csv` and `mask`, the outline as a bool array
+        `(columns, rows)` of the image's size. With neither box nor point the whole image is the region of interest.
+
+    Raises:
+        InputError: an image cannot be read, or a box or point does not lie in it.
+
+    Example:
+        >>> from monai_rescunet import predict  # doctest: +SKIP
+        >>> predict("mammogram.dcm", box=[1200, 800, 1500, 1130])[0]["decision"]  # doctest: +SKIP
+        'malignant'
+    """
+    paths = [images] if isinstance(images, str | Path) else list(images)
+    if not paths:
+        raise InputError("no image is given")
+    locations = [{"box": list(map(float, each))} for each in _several(box)]
+    locations += [{"point": list(map(float, each))} for each in _several(point)]
+    entries = [
+        {"image": str(Path(path)), "mass": mass, **location}
+        for path in paths
+        for mass, location in enumerate(locations or [{}])
+    ]
+    root = bundle_root()
+    workflow = ConfigWorkflow(
+        config_file=str(root / "configs" / "inference.yaml"),
+        meta_file=str(root / "configs" / "metadata.json"),
+        logging_file=False,
+        workflow_type="inference",
+        bundle_root=str(root),
+        dataset_dir="",
+        output_dir=None if out is None else str(out),
+        **{"dataset#data": entries, "results#keep_masks": True},
+        **overrides,
+    )
+    workflow.initialize()
+    workflow.run()
+    results = workflow.parser.get_parsed_content("results")
+    return [{**row, "mask": mask} for row, mask in zip(results.rows, results.masks, strict=True)]
+
+
+def _several(value: Any) -> list[Sequence[float]]:
+    """Return a list of boxes or points from none, one or several."""
+    if value is None:
+        return []
+    return [value] if isinstance(value[0], int | float) else list(value)

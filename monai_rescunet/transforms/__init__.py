@@ -1,0 +1,32 @@
+"""Transforms in MONAI's array and dictionary forms."""
+
+from monai_rescunet.transforms.encoding import (
+    EncodeMixedSupervision,
+    EncodeMixedSupervisiond,
+    ToDiscriminativeMap,
+    ToDiscriminativeMapd,
+)
+from monai_rescunet.transforms.intensity import ScaleBreastIntensity, ScaleBreastIntensityd
+from monai_rescunet.transforms.label_map import ToLabelMap, ToLabelMapd
+from monai_rescunet.transforms.otsu import ModifiedOtsu, ModifiedOtsud, OtsuResult, calibrate_thresholds, lesion_mask
+from monai_rescunet.transforms.paint import PaintMassd
+from monai_rescunet.transforms.roi import CropMassROI, CropMassROId
+
+__all__ = [
+    "CropMassROI",
+    "CropMassROId",
+    "EncodeMixedSupervision",
+    "EncodeMixedSupervisiond",
+    "ModifiedOtsu",
+    "ModifiedOtsud",
+    "OtsuResult",
+    "PaintMassd",
+    "ScaleBreastIntensity",
+    "ScaleBreastIntensityd",
+    "ToDiscriminativeMap",
+    "ToDiscriminativeMapd",
+    "ToLabelMap",
+    "ToLabelMapd",
+    "calibrate_thresholds",
+    "lesion_mask",
+]

@@ -1,0 +1,70 @@
+"""Grey levels of any mammogram, of whatever bit depth, brought to [0, 1]."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform, Transform
+from monai.transforms.utils_pytorch_numpy_unification import percentile
+from monai.utils import TransformBackends, convert_to_tensor
+from torch import Tensor
+
+__all__ = ["ScaleBreastIntensity", "ScaleBreastIntensityd"]
+
+
+class ScaleBreastIntensity(Transform):
+    """Scale the percentiles of the breast to 0 and 1 and clip.
+
+    The darkest value, which is air blacked out or the padding of a region of interest, is left out of the percentiles,
+    so that an ROI half in the air looks like one inside the breast. An image of one value becomes 0.
+
+    Args:
+        lower, upper: percentiles that become 0 and 1, in [0, 100].
+    """
+
+    backend = [TransformBackends.TORCH]
+
+    def __init__(self, lower: float = 1.0, upper: float = 99.0) -> None:
+        if not 0 <= lower < upper <= 100:
+            raise ValueError(f"lower is {lower} and upper {upper}; expected 0 <= lower < upper <= 100")
+        self.lower, self.upper = lower, upper
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Return the image in [0, 1], float32, of the shape of `image`, `(C, *spatial)`."""
+        image = convert_to_tensor(image, dtype=torch.float32, track_meta=isinstance(image, MetaTensor))
+        values = convert_to_tensor(image, track_meta=False)
+        breast = values[values > values.min()]
+        if breast.numel() == 0:
+            return torch.zeros_like(image)
+        low, high = percentile(breast, [self.lower, self.upper])
+        # max(): when nearly all of the breast has one value, everything above it is bright
+        return ((image - low) / max(high - low, torch.finfo(torch.float32).tiny)).clamp(0, 1)
+
+
+class ScaleBreastIntensityd(MapTransform):
+    """Dictionary form of `ScaleBreastIntensity`.
+
+    Args:
+        keys: the images.
+        lower, upper: as in `ScaleBreastIntensity`.
+        allow_missing_keys: do nothing for an entry without an image.
+    """
+
+    backend = ScaleBreastIntensity.backend
+
+    def __init__(
+        self, keys: KeysCollection, lower: float = 1.0, upper: float = 99.0, allow_missing_keys: bool = False
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.scale = ScaleBreastIntensity(lower, upper)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the entry with its images scaled."""
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = self.scale(d[key])
+        return d

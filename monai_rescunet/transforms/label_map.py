@@ -1,0 +1,113 @@
+"""Bring masks as collections hold them to the label map: 0 background, 1 benign mass, 2 malignant mass."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import torch
+from monai.config import KeysCollection, NdarrayOrTensor
+from monai.data import MetaTensor
+from monai.transforms import MapTransform, Transform
+from monai.utils import TransformBackends, convert_to_tensor
+
+from monai_rescunet.classes import BACKGROUND, CLASS_VALUES, PAPER_GREY_LEVELS
+from monai_rescunet.errors import InputError
+
+__all__ = ["ToLabelMap", "ToLabelMapd"]
+
+
+class ToLabelMap(Transform):
+    """Turn a mask into a label map of 0 background, 1 benign mass, 2 malignant mass.
+
+    Accepted are a label map (0, 1, 2), the paper's grey levels (0, 128, 255; section II-A), and, where the class of the
+    mass is given, a binary mask: background and one other value, which becomes that class. Several channels, one mask
+    each, are one set of lesions: their union.
+
+    Example:
+        >>> import torch
+        >>> ToLabelMap()(torch.tensor([[[0, 255], [0, 255]]]), "malignant").unique().tolist()
+        [0, 2]
+    """
+
+    backend = [TransformBackends.TORCH]
+
+    def __call__(self, mask: NdarrayOrTensor, mass_class: str | None = None) -> torch.Tensor:
+        """Return the label map, `(1, *spatial)`, uint8.
+
+        Args:
+            mask: `(C, *spatial)`.
+            mass_class: `benign` or `malignant`, where it is known.
+
+        Raises:
+            InputError: the mask is empty, has other values, contradicts `mass_class`, or is binary and has no class.
+        """
+        mask = convert_to_tensor(mask, track_meta=isinstance(mask, MetaTensor))
+        if mass_class is not None and mass_class not in CLASS_VALUES:
+            raise InputError(f"class is {mass_class!r}; expected one of {', '.join(CLASS_VALUES)}")
+        mask = mask.amax(dim=0, keepdim=True)
+        found = tuple(value for value in torch.unique(mask).tolist() if value != BACKGROUND)
+        mapping = self._mapping(found, mass_class)
+        label = torch.zeros_like(mask, dtype=torch.uint8)
+        for value, label_value in mapping.items():
+            label[mask == value] = label_value
+        return label
+
+    @staticmethod
+    def _mapping(found: tuple[float, ...], mass_class: str | None) -> dict[float, int]:
+        """Say which label value each grey value found in the mask stands for."""
+        if not found:
+            raise InputError(
+                "the mask is empty; expected at least one pixel of a mass: correct the mask or leave it out"
+            )
+        label_map = {value: value for value in CLASS_VALUES.values()}
+        for levels in (label_map, PAPER_GREY_LEVELS):
+            if len(found) > 1 and set(found) <= set(levels):
+                return {value: levels[int(value)] for value in found}
+        if len(found) > 1:
+            values = ", ".join(f"{value:g}" for value in found[:6])
+            raise InputError(
+                f"the mask holds the values {values}{', ...' if len(found) > 6 else ''} beside 0; expected a binary mask, "
+                "a label map of 0, 1, 2, or the grey levels 0, 128, 255: save masks without smoothing or JPEG compression"
+            )
+        (value,) = found
+        # 2 and 128 name their class wherever they stand; 1 and 255 are also what binary masks hold.
+        named = {2: 2, 128: 1}.get(int(value)) if value in (2, 128) else None
+        if mass_class is None:
+            if named is None and value != 1:
+                raise InputError(
+                    f"the mask holds only 0 and {value:g}, which does not say whether the mass is benign or malignant: "
+                    "give its class beside it, or save a label map of 0, 1, 2"
+                )
+            return {value: named or int(value)}
+        if named is not None and named != CLASS_VALUES[mass_class]:
+            raise InputError(f"the mask's value {value:g} contradicts the class {mass_class!r}: correct one of them")
+        return {value: CLASS_VALUES[mass_class]}
+
+
+class ToLabelMapd(MapTransform):
+    """Dictionary form of `ToLabelMap`; the class is read from the entry, and errors name the mask's file.
+
+    Args:
+        keys: the masks.
+        class_key: where the entry holds `benign` or `malignant`; it may be missing.
+        allow_missing_keys: do nothing for an entry without a mask.
+    """
+
+    backend = ToLabelMap.backend
+
+    def __init__(self, keys: KeysCollection, class_key: str = "class", allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.class_key = class_key
+        self.to_label_map = ToLabelMap()
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the entry with its masks replaced by label maps."""
+        d = dict(data)
+        for key in self.key_iterator(d):
+            try:
+                d[key] = self.to_label_map(d[key], d.get(self.class_key))
+            except InputError as error:
+                name = d[key].meta.get("filename_or_obj", key) if isinstance(d[key], MetaTensor) else key
+                raise InputError(f"{name}: {error}") from None
+        return d

@@ -1,0 +1,299 @@
+"""The square region of interest round a mass, and its inverse: from a mammogram to what the network sees and back."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import InvertibleTransform, MapTransform, Transform
+from monai.utils import TraceKeys, TransformBackends, convert_to_tensor
+from torch import Tensor
+from torch.nn import functional as F
+
+from monai_rescunet.errors import InputError
+from monai_rescunet.transforms.boxes import Box, check_box, check_point, jitter_box, lesion_box
+
+__all__ = ["CropMassROI", "CropMassROId", "Square"]
+
+
+class Square(NamedTuple):
+    """A square of an image: its corner with the smallest coordinates, which may lie outside, and its side, in pixels."""
+
+    x: int
+    y: int
+    side: int
+
+    def widened(self, extent: float) -> Square:
+        """Return the square of `extent` times the side round the same centre."""
+        side = round(self.side * extent)
+        shift = (side - self.side) // 2
+        return Square(self.x - shift, self.y - shift, side)
+
+
+class CropMassROI(InvertibleTransform):
+    """Crop the square round a mass and resample it to the network's size (paper, section III-A).
+
+    "Cropped into 256 x 256 pixels size containing the mass ROI" can be read in two ways. `scaled` takes a square of
+    `roi_context` times the lesion's longer side, so that every mass has the same size. `window` takes a square of
+    fixed size, so that a large mass looks large, which grows only where the lesion with its margin does not fit.
+    The square is kept inside the image by shifting; what an image is too small to fill is padded with zeros, and it
+    never exceeds the image's longer side. It is resampled with antialiasing (label maps: nearest).
+
+    Args:
+        roi_mode: `scaled` or `window`.
+        roi_size: side of the result, pixels.
+        roi_context: `scaled`: side of the square over the longer side of the lesion's box, at least 1.
+        window_size: `window`, and wherever only a point is known: side of the square as `(millimetres, pixels)`: the
+            first where the image's `spacing` is known, the second otherwise. One number is pixels in either case.
+        window_margin: `window`: the square grows until its side is this many times the lesion's longer side.
+        min_side: smallest side of the square before resampling, pixels.
+        extent: crop this many times wider at the same scale, so that a later random affine transform that takes the
+            centre has something to move in; 1 is the ROI itself.
+
+    Raises:
+        ValueError: a parameter is outside its range.
+
+    Example:
+        >>> import torch
+        >>> crop = CropMassROI(roi_size=64, roi_context=2)
+        >>> roi = crop(torch.rand(1, 300, 200), box=[90, 100, 130, 120])
+        >>> roi.shape, crop.inverse(roi).shape
+        (torch.Size([1, 64, 64]), torch.Size([1, 300, 200]))
+    """
+
+    backend = [TransformBackends.TORCH]
+
+    def __init__(
+        self,
+        roi_mode: str = "scaled",
+        *,
+        roi_size: int = 256,
+        roi_context: float = 2.0,
+        window_size: float | Sequence[float] = (45.0, 512),
+        window_margin: float = 1.25,
+        min_side: int = 32,
+        extent: float = 1.0,
+    ) -> None:
+        if roi_mode not in ("scaled", "window"):
+            raise ValueError(f"roi_mode is {roi_mode!r}; expected 'scaled' or 'window'")
+        for name, value, least in (
+            ("roi_context", roi_context, 1),
+            ("window_margin", window_margin, 1),
+            ("extent", extent, 1),
+            ("roi_size", roi_size, 1),
+            ("min_side", min_side, 1),
+        ):
+            if value < least:
+                raise ValueError(f"{name} is {value}; expected at least {least}")
+        sizes = (window_size,) if isinstance(window_size, int | float) else tuple(window_size)
+        if len(sizes) not in (1, 2) or min(sizes) <= 0:
+            raise ValueError(f"window_size is {window_size}; expected pixels or (millimetres, pixels), above 0")
+        self.roi_mode = roi_mode
+        self.roi_size = int(roi_size)
+        self.roi_context = roi_context
+        self.window_mm = sizes[0] if len(sizes) == 2 else None
+        self.window_pixels = sizes[-1]
+        self.window_margin = window_margin
+        self.min_side = min_side
+        self.extent = extent
+
+    def square(
+        self,
+        image_size: Sequence[int],
+        box: Sequence[float] | None = None,
+        point: Sequence[float] | None = None,
+        spacing: Sequence[float] | None = None,
+    ) -> Square:
+        """Return the square that `__call__` crops.
+
+        Args:
+            image_size: (columns, rows).
+            box: `[x_min, y_min, x_max, y_max]` round the lesion, pixels, 0-based, max exclusive.
+            point: `[x, y]` in the lesion, pixels; used where there is no box.
+            spacing: (column, row) spacing in mm, where it is known.
+
+        Raises:
+            InputError: the box or point is malformed or outside the image.
+        """
+        longest = max(image_size)
+        if box is not None:
+            x_min, y_min, x_max, y_max = check_box(box, image_size)
+            centre, lesion_side = ((x_min + x_max) / 2, (y_min + y_max) / 2), max(x_max - x_min, y_max - y_min)
+            if self.roi_mode == "scaled":
+                side = self.roi_context * lesion_side
+            else:
+                side = max(self._window(spacing), self.window_margin * lesion_side)
+        elif point is not None:
+            centre, side = check_point(point, image_size), self._window(spacing)
+        else:
+            centre, side = (image_size[0] / 2, image_size[1] / 2), longest
+        pixels = round(min(max(side, self.min_side), longest))
+        x, y = (
+            min(max(round(middle - pixels / 2), 0), length - pixels) if pixels <= length else (length - pixels) // 2
+            for middle, length in zip(centre, image_size, strict=True)
+        )
+        return Square(x, y, pixels)
+
+    def _window(self, spacing: Sequence[float] | None) -> float:
+        if self.window_mm is None or spacing is None:
+            return self.window_pixels
+        return self.window_mm / max(spacing)
+
+    def __call__(
+        self,
+        image: Tensor,
+        box: Sequence[float] | None = None,
+        point: Sequence[float] | None = None,
+        mode: str = "bilinear",
+    ) -> Tensor:
+        """Return the region of interest, `(C, roi_size * extent, roi_size * extent)`, of the image's dtype if nearest.
+
+        Args:
+            image: `(C, columns, rows)`; a mm `spacing` is read from its metadata where there is one.
+            box, point: as in `square`; with neither, the whole image is the ROI.
+            mode: `bilinear` for images, `nearest` for label maps.
+
+        Raises:
+            InputError: the box or point is malformed or outside the image.
+            ValueError: the image is not `(C, columns, rows)`.
+        """
+        image = convert_to_tensor(image, track_meta=True)
+        if image.ndim != 3:
+            raise ValueError(f"the image's shape is {tuple(image.shape)}; expected (C, columns, rows)")
+        size = tuple(image.shape[1:])
+        square = self.square(size, box, point, image.meta.get("spacing")).widened(self.extent)
+        output_side = round(self.roi_size * self.extent)
+        roi = _resize(_crop(image.as_tensor(), square), output_side, mode)
+        result = MetaTensor(roi).copy_meta_from(image)
+        scale = square.side / output_side
+        affine = torch.eye(3, dtype=torch.float64)
+        affine[0, 0] = affine[1, 1] = scale
+        affine[0, 2], affine[1, 2] = (corner + (scale - 1) / 2 for corner in square[:2])
+        return self.push_transform(
+            result, affine=affine, orig_size=size, extra_info={"square": list(square), "mode": mode}
+        )
+
+    def inverse(self, data: Tensor) -> Tensor:
+        """Return a map of the mammogram's size: the region of interest in its place, zeros elsewhere.
+
+        Args:
+            data: what `__call__` returned, or a map of the same geometry that carries its trace, `(C, side, side)`.
+        """
+        trace = self.pop_transform(data)
+        info = trace[TraceKeys.EXTRA_INFO]
+        square = Square(*(int(v) for v in info["square"]))
+        columns, rows = (int(length) for length in trace[TraceKeys.ORIG_SIZE])
+        roi = _resize(data.as_tensor(), square.side, info["mode"])
+        full = torch.zeros((roi.shape[0], columns, rows), dtype=roi.dtype, device=roi.device)
+        x, y, side = square
+        x_from, x_to, y_from, y_to = max(x, 0), min(x + side, columns), max(y, 0), min(y + side, rows)
+        full[:, x_from:x_to, y_from:y_to] = roi[:, x_from - x : x_to - x, y_from - y : y_to - y]
+        return MetaTensor(full).copy_meta_from(data)
+
+
+def _crop(image: Tensor, square: Square) -> Tensor:
+    """Cut the square out, zeros where it leaves the image."""
+    x, y, side = square
+    columns, rows = image.shape[1:]
+    inside = image[:, max(x, 0) : min(x + side, columns), max(y, 0) : min(y + side, rows)]
+    before_x, before_y = max(-x, 0), max(-y, 0)
+    padding = (before_y, side - before_y - inside.shape[2], before_x, side - before_x - inside.shape[1])
+    return F.pad(inside, padding)
+
+
+def _resize(image: Tensor, side: int, mode: str) -> Tensor:
+    """Resample `(C, n, n)` to `(C, side, side)`."""
+    if mode == "nearest":
+        return F.interpolate(image[None].float(), (side, side), mode="nearest-exact")[0].to(image.dtype)
+    return F.interpolate(image[None].float(), (side, side), mode="bilinear", antialias=True, align_corners=False)[0]
+
+
+class CropMassROId(MapTransform, InvertibleTransform):
+    """Dictionary form of `CropMassROI`: finds out where the mass is, and crops every key in the same place.
+
+    The ROI is taken from the entry's box, else its point, else the bounding box of its label map, else it is the whole
+    image; which of them it was is kept in `roi` as `{"source": "box" | "point" | "label" | "image", "box": [...]}`
+    (a point stands twice).
+
+    Args:
+        keys: images and label maps to crop, all of one size.
+        mode: `bilinear` or `nearest`, one or one for each key.
+        box_key, point_key, label_key: where the entry may hold them; the label map need not be cropped itself.
+        box_jitter: standard deviation of seeded noise on each edge of the box, as a fraction of the box's side: how a
+            hurried hand would draw it. It depends on `jitter_seed`, the file's name and the mass alone.
+        jitter_seed: see `box_jitter`.
+        allow_missing_keys: crop those keys that are there.
+        roi: the parameters of `CropMassROI`.
+    """
+
+    backend = CropMassROI.backend
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        mode: str | Sequence[str] = "bilinear",
+        *,
+        box_key: str = "box",
+        point_key: str = "point",
+        label_key: str = "label",
+        box_jitter: float = 0.0,
+        jitter_seed: int = 0,
+        allow_missing_keys: bool = False,
+        **roi: Any,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.modes = (mode,) * len(self.keys) if isinstance(mode, str) else tuple(mode)
+        self.box_key, self.point_key, self.label_key = box_key, point_key, label_key
+        self.box_jitter, self.jitter_seed = box_jitter, jitter_seed
+        self.cropper = CropMassROI(**roi)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the entry with its keys cropped, and with `roi`."""
+        d = dict(data)
+        image = d[self.first_key(d)]
+        name = str(getattr(image, "meta", {}).get("filename_or_obj", "the image"))
+        size = tuple(image.shape[1:])
+        try:
+            source, box, point = self._locate(d, name, size)
+            for key, mode in self.key_iterator(d, self.modes):
+                if tuple(d[key].shape[1:]) != size:
+                    raise InputError(
+                        f"its {key} has {tuple(d[key].shape[1:])} pixels and the image {size} (columns, rows): "
+                        "they must be of one size"
+                    )
+                d[key] = self.cropper(d[key], box, point, mode)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+        where = box or (point and point * 2) or (0, 0, *size)
+        d["roi"] = {"source": source, "box": [float(value) for value in where]}
+        return d
+
+    def _locate(
+        self, d: Mapping[Hashable, Any], name: str, image_size: Sequence[int]
+    ) -> tuple[str, Box | None, tuple[float, float] | None]:
+        """Return how the mass was found, and its box or point."""
+        if d.get(self.box_key) is not None:
+            source, box = "box", check_box(d[self.box_key], image_size)
+        elif d.get(self.point_key) is not None:
+            return "point", None, check_point(d[self.point_key], image_size)
+        elif d.get(self.label_key) is not None:
+            source, box = "label", lesion_box(d[self.label_key])
+        else:
+            return "image", None, None
+        if self.box_jitter:
+            entry = zlib.crc32(f"{Path(name).name}#{d.get('mass', 0)}".encode())
+            box = jitter_box(box, image_size, self.box_jitter, np.random.default_rng([self.jitter_seed, entry]))
+        return source, box, None
+
+    def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the entry with its keys back in the mammogram's geometry."""
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = self.cropper.inverse(d[key])
+        return d

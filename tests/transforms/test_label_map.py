@@ -1,0 +1,61 @@
+import pytest
+import torch
+from monai.data import MetaTensor
+
+from monai_rescunet.errors import InputError
+from monai_rescunet.transforms import ToLabelMap, ToLabelMapd
+
+
+def mask_of(*values: float) -> torch.Tensor:
+    return torch.tensor([[list(values)]])
+
+
+@pytest.mark.parametrize("value", [1, 37, 255])
+@pytest.mark.parametrize(("mass_class", "expected"), [("benign", 1), ("malignant", 2)])
+def test_any_binary_mask_takes_the_class_given(value, mass_class, expected):
+    assert ToLabelMap()(mask_of(0, value), mass_class).tolist() == [[[0, expected]]]
+
+
+@pytest.mark.parametrize("mass_class", [None, "benign", "malignant"])
+@pytest.mark.parametrize("values", [(0, 1, 2), (0, 128, 255)])
+def test_masks_of_both_classes_keep_them(values, mass_class):
+    assert ToLabelMap()(mask_of(*values), mass_class).tolist() == [[[0, 1, 2]]]
+
+
+@pytest.mark.parametrize(("value", "expected"), [(1, 1), (2, 2), (128, 1)])
+def test_a_label_map_of_one_class_needs_no_class(value, expected):
+    assert ToLabelMap()(mask_of(0, value)).tolist() == [[[0, expected]]]
+
+
+@pytest.mark.parametrize("value", [255, 7])
+def test_a_binary_mask_without_class_is_refused(value):
+    with pytest.raises(InputError, match="does not say whether"):
+        ToLabelMap()(mask_of(0, value))
+
+
+@pytest.mark.parametrize(("value", "mass_class"), [(2, "benign"), (128, "malignant")])
+def test_a_mask_that_contradicts_its_class_is_refused(value, mass_class):
+    with pytest.raises(InputError, match="contradicts"):
+        ToLabelMap()(mask_of(0, value), mass_class)
+
+
+@pytest.mark.parametrize("values", [(0, 3, 254, 255), (0, 1, 2, 3), (0, 1, 255)])
+def test_masks_of_other_values_are_refused(values):
+    with pytest.raises(InputError, match="without smoothing"):
+        ToLabelMap()(mask_of(*values), "benign")
+
+
+def test_an_empty_mask_is_refused():
+    with pytest.raises(InputError, match="empty"):
+        ToLabelMap()(mask_of(0, 0), "benign")
+
+
+def test_several_masks_are_their_union():
+    masks = torch.tensor([[[255, 0, 0]], [[0, 0, 255]]])
+    assert ToLabelMap()(masks, "malignant").tolist() == [[[2, 0, 2]]]
+
+
+def test_dictionary_form_names_the_file():
+    mask = MetaTensor(torch.zeros(1, 2, 2), meta={"filename_or_obj": "case7_mask.png"})
+    with pytest.raises(InputError, match=r"^case7_mask\.png: .*empty"):
+        ToLabelMapd(keys="label")({"label": mask, "class": "benign"})
