@@ -21,11 +21,14 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 run: $(STAMP)  ## outline and classify the masses of DATA=folder, or of phantoms when none is named
-	@if [ -n "$(DATA)" ]; then \
-	  $(BIN)/monai-rescunet run "$(DATA)" --out "$(OUT)"; \
-	else \
-	  $(BIN)/monai-rescunet phantom $(PHANTOMS) && $(BIN)/monai-rescunet run $(PHANTOMS) --out "$(OUT)"; \
-	fi
+ifeq ($(DATA),)
+	$(BIN)/monai-rescunet phantom $(PHANTOMS)
+endif
+	$(BIN)/monai-rescunet prepare folder "$(or $(DATA),$(PHANTOMS))" --out "$(OUT)/datalist.json"
+	$(BIN)/python -W ignore -m monai.bundle run --config_file bundle/configs/inference.yaml \
+	  --meta_file bundle/configs/metadata.json --logging_file bundle/configs/logging.conf --bundle_root bundle \
+	  --dataset_dir "$(or $(DATA),$(PHANTOMS))" --datalist "$(OUT)/datalist.json" --output_dir "$(OUT)"
+	$(BIN)/monai-rescunet show "$(OUT)/results.csv"
 
 test: $(STAMP)  ## run all tests
 	$(BIN)/python -m pytest

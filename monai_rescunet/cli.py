@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
@@ -13,7 +14,18 @@ from rich.console import Console
 from rich.table import Table
 
 from monai_rescunet import __version__
+from monai_rescunet.classes import MALIGNANT
 from monai_rescunet.errors import InputError
+
+_SHOWN = ("image", "mass", "decision", "score", "lambda1", "lambda2", "area_px", "area_mm2", "dice")
+_FORMATS: dict[str, Callable[[Any], str]] = {
+    "image": lambda name: Path(name).name,
+    "score": "{:.2f}".format,
+    "dice": "{:.2f}".format,
+    "area_mm2": "{:.1f}".format,
+    "lambda1": "{:.0f}".format,
+    "lambda2": "{:.0f}".format,
+}
 
 app = typer.Typer(
     help="Outline masses in mammograms and tell benign from malignant. Not a medical device.",
@@ -83,14 +95,15 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
     """Print the results of inference as a table."""
     if not results.is_file():
         raise InputError(f"{results}: there is no such file; run inference first")
-    table = pd.read_csv(results, dtype=str, keep_default_na=False)
-    shown = [name for name in table.columns if (table[name] != "").any()]
-    view = Table(*shown)
-    for row in table[shown].itertuples(index=False):
-        view.add_row(*(f"[red]{cell}[/]" if cell == "malignant" else cell for cell in row))
+    table = pd.read_csv(results)
+    columns = {name: _FORMATS.get(name, str) for name in _SHOWN if name in table and table[name].notna().any()}
+    view = Table(*columns)
+    for row in table[list(columns)].to_dict("records"):
+        cells = ["" if pd.isna(row[name]) else form(row[name]) for name, form in columns.items()]
+        view.add_row(*cells, style="red" if row["decision"] == MALIGNANT else None)
     console = Console()
     console.print(view)
-    console.print(f"{len(table)} masses; label maps and overlays in {results.parent}")
+    console.print(f"{len(table)} masses; every column, label maps and overlays in {results.parent}")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,19 +56,21 @@ def predict(
         for mass, location in enumerate(locations or [{}])
     ]
     root = bundle_root()
-    workflow = ConfigWorkflow(
-        config_file=str(root / "configs" / "inference.yaml"),
-        meta_file=str(root / "configs" / "metadata.json"),
-        logging_file=False,
-        workflow_type="inference",
-        bundle_root=str(root),
-        dataset_dir="",
-        output_dir=None if out is None else str(out),
-        **{"dataset#data": entries, "results#keep_masks": True},
-        **overrides,
-    )
-    workflow.initialize()
-    workflow.run()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="parsing config_file")  # MONAI warns of configs by strangers
+        workflow = ConfigWorkflow(
+            config_file=str(root / "configs" / "inference.yaml"),
+            meta_file=str(root / "configs" / "metadata.json"),
+            logging_file=False,
+            workflow_type="inference",
+            bundle_root=str(root),
+            dataset_dir="",
+            output_dir=None if out is None else str(out),
+            **{"dataset#data": entries, "results#keep_masks": True},
+            **overrides,
+        )
+        workflow.initialize()
+        workflow.run()
     results = workflow.parser.get_parsed_content("results")
     return [{**row, "mask": mask} for row, mask in zip(results.rows, results.masks, strict=True)]
 

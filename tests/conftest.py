@@ -30,3 +30,14 @@ def write_png(tmp_path: Path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def phantoms(tmp_path_factory) -> Path:
+    """Folder of eight small phantoms with their datalist of two folds."""
+    from monai_rescunet.data import make_phantoms, prepare_folder, write_datalist
+
+    folder = tmp_path_factory.mktemp("phantoms")
+    make_phantoms(folder, count=8, size=(160, 140), seed=1)
+    write_datalist(folder / "datalist.json", prepare_folder([folder], n_splits=2).entries)
+    return folder

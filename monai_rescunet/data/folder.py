@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from glob import escape
 from os.path import commonpath
 from pathlib import Path
@@ -33,11 +34,13 @@ class FolderReport:
         dataset_dir: folder that the entries' paths are relative to.
         entries: one a mass, in the datalist's form, with folds where every mass has a class.
         problems: what was left out, with file and row.
+        without_folds: why the entries have no folds, where they have none.
     """
 
     dataset_dir: Path
     entries: list[Entry] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    without_folds: str = ""
 
     def summary(self) -> str:
         """Return the counts as one line a fact."""
@@ -54,6 +57,8 @@ class FolderReport:
         for fold in sorted({entry["fold"] for entry in self.entries if "fold" in entry}):
             held = Counter(entry["class"] for entry in self.entries if entry["fold"] == fold)
             lines.append(f"fold {fold}: {held[BENIGN]} benign, {held[MALIGNANT]} malignant")
+        if self.without_folds:
+            lines.append(f"no folds: {self.without_folds}")
         if self.problems:
             lines.append(f"left out: {len(self.problems)}")
         return "\n".join(lines)
@@ -94,9 +99,10 @@ def prepare_folder(
     if not report.entries:
         details = f": {report.problems[0]}" if report.problems else "; expected images, or labels.csv that names them"
         raise InputError(f"{', '.join(map(str, folders))}: no usable image{details}")
-    cases = {entry["case"] for entry in report.entries}
-    if all("class" in entry for entry in report.entries) and len(cases) >= n_splits:
+    try:
         report.entries = assign_folds(report.entries, n_splits, seed)
+    except InputError as error:
+        report.without_folds = str(error)
     for entry in report.entries:
         entry.pop("collection", None)
     return report
@@ -129,37 +135,30 @@ def _entries(root: Path, problems: list[str], strict: bool) -> list[Entry]:
         found = [
             entry
             for number, row in rows
-            for entry in attempt(f"{root / 'labels.csv'} row {number}", lambda row=row: _from_row(root, row))
+            for entry in attempt(f"{root / 'labels.csv'} row {number}", partial(_from_row, root, row))
         ]
     else:
-        found = [
-            entry
-            for image in _images(root)
-            for entry in attempt(str(image), lambda image=image: _from_image(root, image))
-        ]
+        found = [entry for image in _images(root) for entry in attempt(str(image), partial(_from_image, root, image))]
+    boxed: list[Entry] = []
     if (root / "boxes.csv").is_file():
         rows = _read_csv(root / "boxes.csv", ("image", "x_min", "y_min", "x_max", "y_max"))
         known = {entry["image"]: entry for entry in found}
         boxed = [
             entry
             for number, row in rows
-            for entry in attempt(f"{root / 'boxes.csv'} row {number}", lambda row=row: _from_box(root, row, known))
+            for entry in attempt(f"{root / 'boxes.csv'} row {number}", partial(_from_box, root, row, known))
         ]
-        with_box = {entry["image"] for entry in boxed}
-        found = [entry for entry in found if entry["image"] not in with_box] + boxed
-    seen: Counter[str] = Counter()
-    unique: dict[str, Entry] = {}
-    for entry in found:
-        identity = repr((entry["image"], entry.get("label"), entry.get("box")))
-        if identity in unique:
-            for _ in attempt(entry["image"], lambda: _fail("stands in two rows; the first is kept")):
-                pass
-            continue
-        unique[identity] = entry | {"mass": seen[entry["image"]]}
-        seen[entry["image"]] += 1
-    # the masses of one image follow one another
-    order = {name: index for index, name in enumerate(seen)}
-    return sorted(unique.values(), key=lambda entry: order[entry["image"]])
+    with_box = {entry["image"] for entry in boxed}
+    masses: dict[str, list[Entry]] = {
+        entry["image"]: [] for entry in found + boxed
+    }  # of one image, one after the other
+    for entry in [entry for entry in found if entry["image"] not in with_box] + boxed:
+        others = masses[entry["image"]]
+        if entry in [{key: value for key, value in other.items() if key != "mass"} for other in others]:
+            list(attempt(entry["image"], partial(_fail, "stands in two rows; the first is kept")))
+        else:
+            others.append(entry | {"mass": len(others)})
+    return [entry for entries in masses.values() for entry in entries]
 
 
 def _fail(message: str) -> Entry:
@@ -178,10 +177,11 @@ def _read_csv(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, s
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise InputError(
-            f"{path}: has no column {', '.join(missing)}; found {', '.join(table.columns)}, expected {', '.join(columns)}"
+            f"{path}: has no column {', '.join(missing)}; found {', '.join(table.columns)}, "
+            f"expected {', '.join(columns)}"
         )
     return [
-        (number, {name: str(cell).strip() for name, cell in row.items()})
+        (number, {str(name): str(cell).strip() for name, cell in row.items()})
         for number, row in enumerate(table.to_dict("records"), start=2)  # the header is row 1
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,13 +25,15 @@ def assign_folds(entries: Sequence[dict[str, Any]], n_splits: int = 3, seed: int
         seed: of the shuffling.
 
     Raises:
-        InputError: fewer cases than folds, or an entry without a class.
+        InputError: fewer cases of a class than folds, or an entry without a class.
     """
     if any("class" not in entry for entry in entries):
         raise InputError("an entry has no class; folds need the class of every mass")
     cases = [entry["case"] for entry in entries]
-    if len(set(cases)) < n_splits:
-        raise InputError(f"there are {len(set(cases))} cases; {n_splits} folds need at least as many")
+    per_class = Counter(name for name, _ in {(entry["class"], entry["case"]) for entry in entries})
+    if min(per_class.values(), default=0) < n_splits:
+        counts = ", ".join(f"{count} {name}" for name, count in sorted(per_class.items())) or "none"
+        raise InputError(f"cases: {counts}; {n_splits} folds need at least {n_splits} of each class")
     strata = [f"{entry['class']} {entry.get('collection', '')}" for entry in entries]
     splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
     folds = {

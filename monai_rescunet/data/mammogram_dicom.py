@@ -126,7 +126,7 @@ def _open(path: Path) -> pydicom.Dataset:
     modality = str(dataset.get("Modality", ""))
     if modality not in MODALITIES and dataset.get("SOPClassUID") != SecondaryCaptureImageStorage:
         raise InputError(
-            f"{path}: Modality (0008,0060) is {modality!r}; expected a mammogram, {' or '.join(MODALITIES)}: leave it out"
+            f"{path}: Modality (0008,0060) is {modality!r}; expected a mammogram, {' or '.join(MODALITIES)}"
         )
     if "PixelData" not in dataset:
         raise InputError(f"{path}: has no Pixel Data (7FE0,0010); expected an image: export it again with its pixels")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import logging
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,10 @@ from monai_rescunet.data.mammogram_dicom import read_mammogram_dicom
 from monai_rescunet.errors import InputError
 
 __all__ = ["MammogramReader", "image_format", "image_size"]
+
+# every LoadImage builds all of MONAI's readers, one of which tells of a GPU decoder that is not used here
+warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
+logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
 
 GREY_MODES = ("1", "L", "I", "I;16", "I;16B", "I;16L", "F")
 MAX_SPACING_MM = 1.0
@@ -74,9 +80,9 @@ class MammogramReader(ImageReader):
 
     Arrays are `(columns, rows)`, as MONAI's other readers have them. What those leave undone for mammograms is done:
     MONOCHROME1 is inverted (air is dark, tissue bright), the pixel spacing is taken from the attribute that holds it,
-    and what is no single grey image is refused. The metadata has, beside MONAI's: `spacing` ((column, row) in mm, absent
-    where it is unknown), `spacing_source`, and for DICOM `laterality`, `view` and `sop_instance_uid`; no attribute that
-    names a person is copied.
+    and what is no single grey image is refused. The metadata has, beside MONAI's: `spacing` ((column, row) in mm,
+    absent where unknown), `spacing_source`, and for DICOM `laterality`, `view` and `sop_instance_uid`; nothing that names
+    a person is copied.
 
     Several files, masks of one image for instance, become channels.
     """
@@ -132,10 +138,9 @@ class MammogramReader(ImageReader):
 
 def _read_picture(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     with Image.open(path) as image:
-        if getattr(image, "n_frames", 1) > 1:
-            raise InputError(
-                f"{path}: holds {image.n_frames} frames; expected a single image: save the frame that counts"
-            )
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1:
+            raise InputError(f"{path}: holds {frames} frames; expected a single image: save the frame that counts")
         array = _grey(image, path)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InputError(f"{path}: holds NaN or infinite values; expected finite grey levels")

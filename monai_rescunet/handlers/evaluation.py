@@ -115,6 +115,10 @@ class MassEvaluation:
         summary = self.summary()
         for group, prefix in (("segmentation", "val_"), ("classification", "val_class_")):
             engine.state.metrics |= {prefix + k: v for k, v in summary[group].items() if v is not None}
+        figures = {"Dice": summary["segmentation"]["dice"], "AUC": summary["classification"]["auc"]}
+        figures["accuracy"] = summary["classification"]["accuracy"]
+        told = ", ".join(f"{name} {value:.3f}" for name, value in figures.items() if value is not None)
+        logger.info("%d masses: %s", len(self.rows), told)
         if self.output_dir is None:
             return
         table = pd.DataFrame(self.rows, columns=list(COLUMNS)).to_csv(index=False)

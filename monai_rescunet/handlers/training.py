@@ -87,7 +87,7 @@ class SeedEpochs:
         dataset: the training set, whose random transforms are seeded.
     """
 
-    def __init__(self, seed: int, dataset: Dataset) -> None:
+    def __init__(self, seed: int, dataset: Dataset[Any]) -> None:
         self.seed, self.dataset = seed, dataset
 
     def attach(self, engine: Engine) -> None:
@@ -110,7 +110,7 @@ class RunProgress:
 
     def __init__(self, metric: str = "val_dice") -> None:
         self.metric = metric
-        self.bar: tqdm | None = None
+        self.bar: tqdm[Any] | None = None
         self.shown: dict[str, str] = {}
 
     def attach(self, engine: Engine) -> None:

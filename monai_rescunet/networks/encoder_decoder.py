@@ -9,8 +9,8 @@ from monai.networks.layers.factories import Conv, Pool
 from torch import Tensor, nn
 
 from monai_rescunet.networks.blocks import ConvStage, DecoderStage, LayerName, LayerOptions, ResidualModule
-from monai_rescunet.networks.checks import LEVELS, check_size
-from monai_rescunet.networks.vgg16 import VGG16_DEPTHS, VGG16_FEATURES, VGG16Encoder
+from monai_rescunet.networks.checks import check_size
+from monai_rescunet.networks.vgg16 import VGG16_DEPTHS, VGG16_FEATURES, vgg16_encoder
 
 __all__ = ["ResCUNet", "SegNet", "USegNet", "VGGEncoderDecoder"]
 
@@ -49,7 +49,7 @@ class VGGEncoderDecoder(nn.Module):
     ) -> None:
         super().__init__()
         layer: LayerOptions = {"act": act, "norm": norm, "dropout": dropout}
-        self.encoder = VGG16Encoder(spatial_dims, in_channels, features, **layer)
+        self.encoder = vgg16_encoder(spatial_dims, in_channels, features, **layer)
         conv = Conv[Conv.CONV, spatial_dims]
         self.pool = Pool[Pool.MAX, spatial_dims](kernel_size=2, stride=2, return_indices=True)
 
@@ -86,7 +86,7 @@ class VGGEncoderDecoder(nn.Module):
         Raises:
             ValueError: a side is shorter than 32 pixels; the message names the smallest size that fits.
         """
-        check_size(list(x.shape[2:]), LEVELS)
+        check_size(list(x.shape[2:]), poolings=len(self.encoder))
         encoded: list[Tensor] = []
         indices: list[Tensor] = []
         for stage in self.encoder:

@@ -9,8 +9,8 @@ from monai.networks.layers.factories import Conv, Pool
 from torch import Tensor, nn
 
 from monai_rescunet.networks.blocks import LayerName
-from monai_rescunet.networks.checks import LEVELS, check_size
-from monai_rescunet.networks.vgg16 import VGG16_FEATURES, VGG16Encoder
+from monai_rescunet.networks.checks import check_size
+from monai_rescunet.networks.vgg16 import VGG16_FEATURES, vgg16_encoder
 
 __all__ = ["FCN8s"]
 
@@ -52,7 +52,7 @@ class FCN8s(nn.Module):
         dropout: float | LayerName = 0.0,
     ) -> None:
         super().__init__()
-        self.encoder = VGG16Encoder(spatial_dims, in_channels, features, act=act, norm=norm, dropout=dropout)
+        self.encoder = vgg16_encoder(spatial_dims, in_channels, features, act=act, norm=norm, dropout=dropout)
         conv = Conv[Conv.CONV, spatial_dims]
         self.pool = Pool[Pool.MAX, spatial_dims](kernel_size=2, stride=2)
         self.score8 = conv(features[2], out_channels, kernel_size=1)
@@ -73,7 +73,7 @@ class FCN8s(nn.Module):
             ValueError: a side is shorter than 32 pixels; the message names the smallest size that fits.
         """
         size = list(x.shape[2:])
-        check_size(size, LEVELS)
+        check_size(size, poolings=len(self.encoder))
         pooled: list[Tensor] = []
         for stage in self.encoder:
             x = self.pool(stage(x))

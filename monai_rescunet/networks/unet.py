@@ -10,7 +10,7 @@ from monai.networks.nets import BasicUNet
 from torch import Tensor
 
 from monai_rescunet.networks.blocks import LayerName
-from monai_rescunet.networks.checks import LEVELS, check_constructor, check_size
+from monai_rescunet.networks.checks import check_constructor, check_size
 
 __all__ = ["UNET_FEATURES", "UNet"]
 
@@ -69,7 +69,7 @@ class UNet(BasicUNet):
         Raises:
             ValueError: a side is shorter than 16 pixels; the message names the smallest size that fits.
         """
-        check_size(list(x.shape[2:]), LEVELS - 1)
+        check_size(list(x.shape[2:]), poolings=4)
         x0 = self.conv_0(x)
         x1 = self.down_1(x0)
         x2 = self.down_2(x1)

@@ -12,14 +12,16 @@ from torch import Tensor, nn
 from monai_rescunet.networks.blocks import ConvStage, LayerOptions
 from monai_rescunet.networks.checks import check_constructor
 
-__all__ = ["VGG16_DEPTHS", "VGG16_FEATURES", "VGG16Encoder", "load_vgg16_encoder"]
+__all__ = ["VGG16_DEPTHS", "VGG16_FEATURES", "load_vgg16_encoder", "vgg16_encoder"]
 
 VGG16_FEATURES = (64, 128, 256, 512, 512)
 VGG16_DEPTHS = (2, 2, 3, 3, 3)
 
 
-class VGG16Encoder(nn.ModuleList):
-    """The five stages of VGG-16 (Simonyan and Zisserman 2015, configuration D) without the poolings between them.
+def vgg16_encoder(
+    spatial_dims: int, in_channels: int, features: Sequence[int], **layer: Unpack[LayerOptions]
+) -> nn.ModuleList:
+    """Return the five stages of VGG-16 (Simonyan and Zisserman 2015, configuration D), the poolings left out.
 
     Args:
         spatial_dims: 2 or 3.
@@ -30,15 +32,11 @@ class VGG16Encoder(nn.ModuleList):
     Raises:
         ValueError: `spatial_dims` is not 2 or 3, or `features` has not five widths.
     """
-
-    def __init__(
-        self, spatial_dims: int, in_channels: int, features: Sequence[int], **layer: Unpack[LayerOptions]
-    ) -> None:
-        check_constructor(spatial_dims, features)
-        super().__init__(
-            ConvStage(spatial_dims, [n_in] + [n_out] * depth, **layer)
-            for n_in, n_out, depth in zip([in_channels, *features[:-1]], features, VGG16_DEPTHS, strict=True)
-        )
+    check_constructor(spatial_dims, features)
+    return nn.ModuleList(
+        ConvStage(spatial_dims, [n_in] + [n_out] * depth, **layer)
+        for n_in, n_out, depth in zip([in_channels, *features[:-1]], features, VGG16_DEPTHS, strict=True)
+    )
 
 
 def load_vgg16_encoder(net: nn.Module, path: str | PathLike[str]) -> None:
@@ -66,7 +64,7 @@ def load_vgg16_encoder(net: nn.Module, path: str | PathLike[str]) -> None:
         >>> load_vgg16_encoder(ResCUNet(), "vgg16_bn-6c64b313.pth")  # doctest: +SKIP
     """
     encoder = getattr(net, "encoder", None)
-    if not isinstance(encoder, VGG16Encoder):
+    if not isinstance(encoder, nn.ModuleList):
         raise ValueError(f"{type(net).__name__} has no VGG-16 encoder to load {path} into")
     found = torch.load(path, map_location="cpu", weights_only=True)
     expected = encoder.state_dict()

@@ -1,4 +1,4 @@
-"""Mixed-supervision encoding: a label map as grey levels to train on, and the grey map M that a network answers with."""
+"""Mixed-supervision encoding: a label map as grey levels to train on, and the map M that a network answers with."""
 
 from __future__ import annotations
 

@@ -67,8 +67,8 @@ class ToLabelMap(Transform):
         if len(found) > 1:
             values = ", ".join(f"{value:g}" for value in found[:6])
             raise InputError(
-                f"the mask holds the values {values}{', ...' if len(found) > 6 else ''} beside 0; expected a binary mask, "
-                "a label map of 0, 1, 2, or the grey levels 0, 128, 255: save masks without smoothing or JPEG compression"
+                f"the mask holds the values {values}{', ...' if len(found) > 6 else ''} beside 0; expected a binary "
+                "mask, a label map of 0, 1, 2, or the grey levels 0, 128, 255: save masks without smoothing or JPEG"
             )
         (value,) = found
         # 2 and 128 name their class wherever they stand; 1 and 255 are also what binary masks hold.

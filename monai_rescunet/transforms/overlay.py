@@ -21,17 +21,17 @@ def draw_overlay(
         label: label map, `(columns, rows)`.
         captions: a point `(x, y)` and the text that stands at it, for each mass.
     """
-    low, high = np.percentile(picture, (0.5, 99.5))
+    low, high = np.percentile(picture, (0.1, 99.9))
     grey = np.clip((picture.astype(np.float32) - low) / max(high - low, 1e-6), 0, 1) * 255
     overlay = np.repeat(grey.T.astype(np.uint8)[..., None], 3, axis=2)
-    thickness = max(1, round(max(label.shape) / 700))  # visible when a full mammogram is shown on a screen
+    thickness = max(1, round(max(label.shape) / 400))  # visible when a full mammogram is shown on a screen
     # outside the lesion, so that the line hides none of it
     outline = np.where(label.T == BACKGROUND, expand_labels(label.T, thickness), BACKGROUND)
     for value, colour in COLOURS.items():
         overlay[outline == value] = colour
     image = Image.fromarray(overlay)
     draw = ImageDraw.Draw(image)
-    size = max(12, round(max(label.shape) / 50))
+    size = max(12, round(max(label.shape) / 40))
     for (x, y), text in captions:
         left = min(max(x, 0), max(image.width - draw.textlength(text, font_size=size), 0))
         top = min(max(y - size - 4, 0), image.height - size - 2)

@@ -12,7 +12,7 @@ from monai.transforms import MapTransform
 from monai.utils import TransformBackends
 
 from monai_rescunet.classes import CLASS_VALUES, NO_LESION, UNDECIDED
-from monai_rescunet.transforms.otsu import quantise
+from monai_rescunet.transforms.histogram import quantise
 
 __all__ = ["PaintMassd"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
-from monai.transforms import InvertibleTransform, MapTransform, Transform
+from monai.transforms import InvertibleTransform, MapTransform
 from monai.utils import TraceKeys, TransformBackends, convert_to_tensor
 from torch import Tensor
 from torch.nn import functional as F
@@ -23,7 +23,7 @@ __all__ = ["CropMassROI", "CropMassROId", "Square"]
 
 
 class Square(NamedTuple):
-    """A square of an image: its corner with the smallest coordinates, which may lie outside, and its side, in pixels."""
+    """A square of an image: its corner with the smallest coordinates, which may lie outside, and its side; pixels."""
 
     x: int
     y: int
@@ -163,14 +163,14 @@ class CropMassROI(InvertibleTransform):
             InputError: the box or point is malformed or outside the image.
             ValueError: the image is not `(C, columns, rows)`.
         """
-        image = convert_to_tensor(image, track_meta=True)
+        tensor: MetaTensor = convert_to_tensor(image, track_meta=True)
         if image.ndim != 3:
             raise ValueError(f"the image's shape is {tuple(image.shape)}; expected (C, columns, rows)")
         size = tuple(image.shape[1:])
-        square = self.square(size, box, point, image.meta.get("spacing")).widened(self.extent)
+        square = self.square(size, box, point, tensor.meta.get("spacing")).widened(self.extent)
         output_side = round(self.roi_size * self.extent)
-        roi = _resize(_crop(image.as_tensor(), square), output_side, mode)
-        result = MetaTensor(roi).copy_meta_from(image)
+        roi = _resize(_crop(tensor.as_tensor(), square), output_side, mode)
+        result = MetaTensor(roi).copy_meta_from(tensor)
         scale = square.side / output_side
         affine = torch.eye(3, dtype=torch.float64)
         affine[0, 0] = affine[1, 1] = scale
@@ -179,7 +179,7 @@ class CropMassROI(InvertibleTransform):
             result, affine=affine, orig_size=size, extra_info={"square": list(square), "mode": mode}
         )
 
-    def inverse(self, data: Tensor) -> Tensor:
+    def inverse(self, data: MetaTensor) -> MetaTensor:
         """Return a map of the mammogram's size: the region of interest in its place, zeros elsewhere.
 
         Args:

@@ -60,8 +60,8 @@ def reference(values: list[int], kappa: Fraction | None) -> tuple[int, int]:
     weights: dict[int, Fraction] = {}
     if kappa is not None:
         for level in (128, 255):
-            level = max(level, lambda1 + 1)
-            weights[level] = weights.get(level, Fraction(0)) + kappa * len(lesion)
+            anchor = max(level, lambda1 + 1)
+            weights[anchor] = weights.get(anchor, Fraction(0)) + kappa * len(lesion)
     return lambda1, middle_of_first_run({t: exact_variance(lesion, t, weights) for t in range(lambda1, 255)})
 
 
@@ -221,7 +221,7 @@ def test_other_shapes_are_refused(shape):
     ],
 )
 def test_parameters_outside_their_range_are_refused(parameters):
-    with pytest.raises(ValueError, match="expected|fixed needs"):
+    with pytest.raises(ValueError, match=r"expected|fixed needs"):
         ModifiedOtsu(**parameters)
 
 
@@ -267,7 +267,7 @@ def test_calibrated_thresholds_separate_the_pooled_classes():
 
 
 def simulated_map(rng: np.random.Generator, level: float, blur: float) -> torch.Tensor:
-    """What a network that is right answers: an ellipse at its class's level, its border blurred, with a little noise."""
+    """What a network that is right answers: an ellipse at its class's level, a blurred border, a little noise."""
     rows, columns = np.mgrid[:128, :128]
     centre, radii = rng.uniform(54, 74, 2), rng.uniform(18, 40, 2)
     mass = ((rows - centre[0]) / radii[0]) ** 2 + ((columns - centre[1]) / radii[1]) ** 2 < 1

@@ -113,7 +113,7 @@ def test_outside_the_roi_the_inverted_map_is_zero():
     full = crop.inverse(crop(torch.ones(1, 90, 70), box=[10, 20, 40, 50]))
     expected = torch.zeros(1, 90, 70)
     expected[0, 10:40, 20:50] = 1
-    assert torch.equal(full.as_tensor(), expected)
+    assert torch.allclose(full.as_tensor(), expected)
 
 
 def test_affine_says_where_each_pixel_of_the_roi_lies():
@@ -190,5 +190,4 @@ def test_any_image_with_a_lesion_gives_an_roi_that_holds_it(columns, rows, seed)
     )
     entry = {"image": torch.rand(1, columns, rows), "label": label}
     crop = CropMassROId(keys=["image", "label"], mode=["bilinear", "nearest"], roi_size=64)
-    cropped = crop(entry)["label"]
-    assert (crop.inverse({"label": cropped})["label"] > 0).any()
+    assert (crop.inverse(crop(entry))["label"] > 0).any()

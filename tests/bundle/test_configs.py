@@ -1,0 +1,149 @@
+"""The bundle's configs: MONAI's rules, and what must agree between them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import torch
+from bundle_runs import BUNDLE, TINY, run_bundle
+from monai.bundle import ConfigParser, ConfigWorkflow, load_bundle_config
+
+from monai_rescunet.networks import ResCUNet
+
+CONFIGS = BUNDLE / "configs"
+
+USERS_NAMES = (
+    "dataset_dir", "datalist", "output_dir", "network", "features", "max_epochs", "batch_size", "learning_rate", "seed",
+    "resume", "supervision", "fold", "otsu_mode", "levels", "kappa", "lesion_floor", "roi_mode", "roi_context",
+    "window_size",
+)  # fmt: skip
+
+
+def config(*names: str) -> dict[str, Any]:
+    return ConfigParser.load_config_files([str(CONFIGS / name) for name in names])
+
+
+def test_everything_a_user_changes_is_a_top_level_name():
+    assert set(USERS_NAMES) <= set(config("train.yaml"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "network", "features", "network_def", "roi_mode", "roi_context", "window_size", "roi_size", "supervision",
+        "levels", "otsu_mode", "kappa", "lesion_floor", "lambda1", "lambda2",
+    ],
+)  # fmt: skip
+def test_training_evaluation_and_inference_agree(name):
+    train, evaluate, inference = config("train.yaml"), config("train.yaml", "evaluate.yaml"), config("inference.yaml")
+    assert train[name] == evaluate[name] == inference[name]
+
+
+def transform(transforms: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    return next(t for t in transforms if t["_target_"].endswith(name))
+
+
+@pytest.mark.parametrize("name", ["ScaleBreastIntensityd", "CropMassROId", "LoadImaged"])
+def test_the_network_sees_images_made_in_the_same_way(name):
+    train, inference = config("train.yaml"), config("inference.yaml")
+    chains = [
+        train["train"]["deterministic_transforms"] + train["train"]["random_transforms"],
+        train["validate"]["preprocessing"]["transforms"],
+        inference["preprocessing"]["transforms"],
+    ]
+    ignored = {"keys", "mode", "extent", "box_jitter", "jitter_seed", "allow_missing_keys"}
+    versions = [{k: v for k, v in transform(chain, name).items() if k not in ignored} for chain in chains]
+    assert versions[0] == versions[1] == versions[2]
+
+
+def test_metadata_follows_the_zoos_schema(real_data):
+    schema = json.loads((real_data / "meta_schema_20240725.json").read_text())
+    jsonschema.validate(json.loads((CONFIGS / "metadata.json").read_text()), schema)
+
+
+def test_metadata_names_its_version_in_the_changelog_and_the_classes():
+    metadata = json.loads((CONFIGS / "metadata.json").read_text())
+    assert metadata["version"] in metadata["changelog"]
+    assert metadata["network_data_format"]["outputs"]["pred"]["channel_def"] == {
+        "0": "background",
+        "1": "benign mass",
+        "2": "malignant mass",
+    }
+
+
+@pytest.mark.parametrize(
+    ("files", "workflow_type"),
+    [
+        (["inference.yaml"], "inference"),
+        (["train.yaml"], "train"),
+        (["train.yaml", "paper.yaml"], "train"),
+        (["train.yaml", "evaluate.yaml"], "train"),
+    ],
+)
+def test_the_ids_that_monai_requires_are_there(files, workflow_type, phantoms, tmp_path):
+    workflow = ConfigWorkflow(
+        config_file=[str(CONFIGS / name) for name in files],
+        meta_file=str(CONFIGS / "metadata.json"),
+        logging_file=False,
+        workflow_type=workflow_type,
+        bundle_root=str(BUNDLE),
+        dataset_dir=str(phantoms),
+        datalist=str(phantoms / "datalist.json"),
+        output_dir=str(tmp_path),
+        features=TINY,
+    )
+    workflow.initialize()
+    assert workflow.check_properties() == []
+
+
+def test_the_paper_protocol_is_the_papers(phantoms, tmp_path):
+    parser = ConfigParser(config("train.yaml", "paper.yaml"))
+    parser.update({"dataset_dir": str(phantoms), "datalist": str(phantoms / "datalist.json"), "features": TINY})
+    assert config("train.yaml", "paper.yaml")["features"] == [64, 128, 256, 512, 512]
+    assert [parser[name] for name in ("max_epochs", "batch_size", "learning_rate")] == [300, 8, 0.01]
+    schedule, optimizer = parser.get_parsed_content("lr_scheduler"), parser.get_parsed_content("optimizer")
+    assert optimizer.defaults["nesterov"]
+    assert optimizer.defaults["momentum"] == 0.9
+    for iteration in range(1, 1001):
+        optimizer.step()
+        schedule.step()
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(0.01 / (1 + 1e-6 * iteration), rel=1e-9)
+
+
+def test_shipped_weights_fit_the_network_of_the_configs():
+    path = BUNDLE / "models" / "model.pt"
+    assert path.stat().st_size < 25e6
+    state = torch.load(path, weights_only=True)
+    ResCUNet(features=config("inference.yaml")["features"]).load_state_dict(state, strict=True)
+
+
+def test_weights_that_do_not_fit_are_refused(phantoms, tmp_path):
+    torch.save(ResCUNet(features=(4, 4, 4, 4, 4)).state_dict(), tmp_path / "other.pt")
+    failed = run_bundle(
+        "inference.yaml", phantoms, tmp_path / "out", checkpoint=str(tmp_path / "other.pt"), features=None, check=False
+    )
+    assert failed.returncode != 0
+    assert "size mismatch" in failed.stderr
+    assert not (tmp_path / "out" / "results.csv").exists()
+
+
+@pytest.mark.parametrize("missing", ["encoder.0.0.conv.weight"])
+def test_weights_that_lack_a_layer_are_refused(phantoms, tmp_path, missing):
+    state = ResCUNet(features=TINY).state_dict()
+    state.pop(missing)
+    torch.save(state, tmp_path / "other.pt")
+    failed = run_bundle(
+        "inference.yaml", phantoms, tmp_path / "out", checkpoint=str(tmp_path / "other.pt"), check=False
+    )
+    assert failed.returncode != 0
+    assert missing in failed.stderr
+
+
+def test_load_bundle_config_reads_the_bundle():
+    assert load_bundle_config(str(BUNDLE), "inference.yaml")["dataset_dir"] == "data"
+    assert Path(os.fspath(BUNDLE)).name == "bundle"

@@ -1,0 +1,152 @@
+"""Train, evaluate and infer through `python -m monai.bundle run` on phantoms."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from bundle_runs import command, environment, run_bundle
+from PIL import Image
+
+SEGMENTATION = ["accuracy", "sensitivity", "specificity", "dice", "jaccard", "mcc", "auc"]
+CLASSIFICATION = ["accuracy", "recall", "specificity", "precision", "f1", "auc"]
+
+
+@pytest.fixture(scope="module")
+def trained(phantoms: Path, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("trained")
+    run_bundle("train.yaml", phantoms, out, max_epochs=3, batch_size=2, val_interval=1, roi_size=64)
+    return out
+
+
+def test_training_leaves_weights_checkpoints_and_curves(trained):
+    assert {path.name for path in trained.glob("*.pt")} == {
+        "checkpoint_epoch=2.pt",
+        "checkpoint_epoch=3.pt",
+        "model.pt",
+    }
+    assert list((trained / "tensorboard").iterdir())
+    torch.load(trained / "model.pt", weights_only=True)
+
+
+def test_evaluation_writes_a_row_a_mass_and_the_totals(trained, phantoms, tmp_path):
+    run_bundle(
+        ["train.yaml", "evaluate.yaml"], phantoms, tmp_path, checkpoint=trained / "model.pt", fold="all", roi_size=64
+    )
+    table = pd.read_csv(tmp_path / "per_image.csv")
+    assert list(table.columns) == [
+        "image",
+        "mass",
+        "case",
+        "fold",
+        "class",
+        "decision",
+        "score",
+        "dice",
+        "jaccard",
+        "accuracy",
+        "sensitivity",
+        "specificity",
+        "mcc",
+        "lambda1",
+        "lambda2",
+    ]
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert list(metrics["segmentation"]) == SEGMENTATION
+    assert list(metrics["classification"]) == CLASSIFICATION
+    assert metrics["counts"]["benign"] == metrics["counts"]["malignant"] == 4
+    assert metrics["segmentation"]["dice"] == pytest.approx(table.dice.mean())
+    assert not any(Path(name).is_absolute() for name in table.image)
+
+
+def test_evaluation_judges_the_fold_named(trained, phantoms, tmp_path):
+    run_bundle(
+        ["train.yaml", "evaluate.yaml"], phantoms, tmp_path, checkpoint=trained / "model.pt", fold=1, roi_size=64
+    )
+    assert set(pd.read_csv(tmp_path / "per_image.csv").fold) == {1}
+
+
+def test_binary_supervision_has_outlines_and_no_class(phantoms, tmp_path):
+    settings = {"supervision": "binary", "roi_size": 64, "fold": 0}
+    run_bundle("train.yaml", phantoms, tmp_path / "train", max_epochs=1, batch_size=2, **settings)
+    out = tmp_path / "evaluate"
+    run_bundle(["train.yaml", "evaluate.yaml"], phantoms, out, checkpoint=tmp_path / "train" / "model.pt", **settings)
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert set(metrics["classification"].values()) == {None}
+    assert set(pd.read_csv(out / "per_image.csv", keep_default_na=False).decision) <= {"", "no lesion"}
+
+
+def test_paper_protocol_trains(phantoms, tmp_path):
+    run_bundle(
+        ["train.yaml", "paper.yaml"], phantoms, tmp_path, max_epochs=1, batch_size=4, roi_size=64, fold="none",
+        network="monai_rescunet.networks.USegNet",
+    )  # fmt: skip
+    assert (tmp_path / "model.pt").is_file()
+
+
+def test_a_fold_that_is_not_there_is_named(phantoms, tmp_path):
+    failed = run_bundle("train.yaml", phantoms, tmp_path, fold=7, check=False)
+    assert failed.returncode != 0
+    assert "fold is 7; the datalist has [0, 1]" in failed.stderr
+
+
+def test_killed_training_resumes_to_the_same_weights(phantoms, tmp_path):
+    """SIGKILL in the middle of an epoch, then the same command with resume: as if nothing had happened."""
+    settings = {"max_epochs": 6, "batch_size": 1, "roi_size": 64, "fold": "none", "amp": "false"}
+    run_bundle("train.yaml", phantoms, tmp_path / "undisturbed", **settings)
+    out = tmp_path / "killed"
+    process = subprocess.Popen(
+        command("train.yaml", phantoms, out, **settings), env=environment(), stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while not (out / "checkpoint_epoch=2.pt").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (out / "model.pt").exists()
+
+    refused = run_bundle("train.yaml", phantoms, out, check=False, **settings)
+    assert refused.returncode != 0
+    assert "holds the checkpoints of an earlier training" in refused.stderr
+
+    resumed = run_bundle("train.yaml", phantoms, out, resume="true", **settings)
+    assert "resuming from" in resumed.stderr
+    assert "checkpoint_epoch=" in resumed.stderr
+    expected = torch.load(tmp_path / "undisturbed" / "model.pt", weights_only=True)
+    found = torch.load(out / "model.pt", weights_only=True)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_inference_writes_label_maps_overlays_and_results(trained, phantoms, tmp_path):
+    run_bundle("inference.yaml", phantoms, tmp_path, checkpoint=trained / "model.pt", roi_size=64)
+    table = pd.read_csv(tmp_path / "results.csv", keep_default_na=False)
+    assert list(table.columns) == [
+        "image",
+        "mass",
+        "box",
+        "decision",
+        "score",
+        "probability",
+        "lambda1",
+        "lambda2",
+        "area_px",
+        "area_mm2",
+        "spacing_source",
+        "dice",
+    ]
+    assert len(table) == 8
+    for row in table.itertuples():
+        stem = Path(row.image).stem
+        label = Image.open(tmp_path / f"{stem}_label.png")
+        assert label.mode == "P"
+        assert label.size == Image.open(phantoms / row.image).size
+        assert int((np.asarray(label) > 0).sum()) == row.area_px
+        assert (tmp_path / f"{stem}_overlay.png").is_file()
+        assert (row.area_mm2, row.spacing_source, row.probability) == ("", "unknown", "")

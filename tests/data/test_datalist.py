@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from monai_rescunet.data import read_datalist, split_by_fold, write_datalist
+from monai_rescunet.errors import InputError
+
+
+@pytest.fixture
+def folder(tmp_path, write_png):
+    for name in ("images/a.png", "images/b.png", "masks/a.png"):
+        write_png(np.zeros((4, 4), np.uint8), name)
+    return tmp_path
+
+
+def datalist_of(folder, *entries):
+    path = folder / "datalist.json"
+    path.write_text(json.dumps({"training": list(entries), "testing": []}))
+    return path
+
+
+def test_paths_become_absolute_and_the_rest_stays(folder):
+    entry = {
+        "image": "images/a.png", "label": "masks/a.png", "class": "benign", "case": "p1", "fold": 1, "mass": 2,
+        "box": [0, 1, 2, 3],
+    }  # fmt: skip
+    (read,) = read_datalist(datalist_of(folder, entry), folder)
+    assert read == {
+        **entry,
+        "image": str(folder / "images/a.png"),
+        "label": str(folder / "masks/a.png"),
+        "box": [0.0, 1.0, 2.0, 3.0],
+    }
+
+
+def test_several_masks_stay_a_list_and_empty_values_are_dropped(folder):
+    entry = {"image": "images/a.png", "label": ["masks/a.png", "masks/a.png"], "box": None}
+    (read,) = read_datalist(datalist_of(folder, entry), folder)
+    assert len(read["label"]) == 2
+    assert set(read) == {"image", "label", "mass"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image": "images/none.png"}, "there is no file 'images/none.png'"),
+        ({"image": "../secret.png"}, "leads outside"),
+        ({"image": "/etc/hostname"}, "leads outside"),
+        ({"image": 3}, "expected an object with 'image'"),
+        ({"label": "masks/b.png"}, "there is no file"),
+        ({"class": "cancer"}, "class is 'cancer'; expected benign or malignant"),
+        ({"fold": -1}, "fold is -1"),
+        ({"box": [1, 2, 3]}, "expected 4 numbers"),
+        ({"box": [3, 0, 1, 2]}, "min below max"),
+        ({"point": ["1", 2]}, "expected 2 numbers"),
+    ],
+)
+def test_faults_name_the_datalist_and_the_entry(folder, change, message):
+    path = datalist_of(folder, {"image": "images/b.png"}, {"image": "images/a.png", **change})
+    with pytest.raises(InputError, match=rf"datalist\.json: entry 1 of 'training': .*{message}"):
+        read_datalist(path, folder)
+
+
+@pytest.mark.parametrize(("content", "message"), [("{", "is no JSON"), ("[]", "has no list"), ("{}", "has no list")])
+def test_what_is_no_datalist_is_refused(folder, content, message):
+    (folder / "d.json").write_text(content)
+    with pytest.raises(InputError, match=rf"d\.json: {message}"):
+        read_datalist(folder / "d.json", folder)
+
+
+def test_a_missing_datalist_says_how_to_make_one(folder):
+    with pytest.raises(InputError, match=r"none\.json.*monai-rescunet prepare"):
+        read_datalist(folder / "none.json", folder)
+
+
+def test_what_is_written_is_read(folder):
+    entries = [{"image": "images/a.png", "class": "benign", "case": "a", "mass": 0, "fold": 0}]
+    write_datalist(folder / "out" / "d.json", entries, entries)
+    for section in ("training", "testing"):
+        (read,) = read_datalist(folder / "out" / "d.json", folder, section)
+        assert {**read, "image": "images/a.png"} == entries[0]
+
+
+ENTRIES = [{"image": str(index), "fold": index % 3} for index in range(6)]
+
+
+@pytest.mark.parametrize("fold", [1, "1"])
+def test_a_fold_is_held_out(fold):
+    train, held_out = split_by_fold(ENTRIES, fold)
+    assert [entry["image"] for entry in held_out] == ["1", "4"]
+    assert len(train) == 4
+
+
+def test_none_trains_on_everything_and_all_holds_everything_out():
+    assert split_by_fold(ENTRIES, "none") == (ENTRIES, [])
+    assert split_by_fold(ENTRIES, "all") == ([], ENTRIES)
+
+
+@pytest.mark.parametrize("fold", [3, "x", -1])
+def test_an_unknown_fold_names_those_there_are(fold):
+    with pytest.raises(InputError, match=r"the datalist has \[0, 1, 2\]"):
+        split_by_fold(ENTRIES, fold)

@@ -1,0 +1,181 @@
+"""Folders in each form, and each of their faults."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from dicom_files import write_mammogram
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from monai_rescunet.data import prepare_folder
+from monai_rescunet.errors import InputError
+
+GREY = np.full((20, 30), 90, np.uint8)
+
+
+@pytest.fixture
+def add(tmp_path, write_png):
+    def write(*names, shape=(20, 30)):
+        for name in names:
+            write_png(np.full(shape, 90, np.uint8), name)
+
+    return write
+
+
+def csv(path, header, *rows):
+    path.write_text("\n".join([header, *rows]) + "\n")
+
+
+def test_labels_csv(tmp_path, add):
+    add("images/a.png", "images/b.png", "masks/a.png")
+    csv(tmp_path / "labels.csv", "image,mask,label,case,age", "images/a.png,masks/a.png, Malignant ,p1,60",
+        "images/b.png,,benign,,61")  # fmt: skip
+    report = prepare_folder([tmp_path])
+    assert report.problems == []
+    assert report.entries == [
+        {"image": "images/a.png", "class": "malignant", "case": "p1", "label": "masks/a.png", "mass": 0},
+        {"image": "images/b.png", "class": "benign", "case": "b", "mass": 0},
+    ]
+
+
+def test_class_folders_with_masks_beside_and_in_a_folder(tmp_path, add):
+    add("benign/a.png", "benign/a_mask.png", "benign/a_mask_1.png", "malignant/images/c.png", "malignant/masks/c.png")
+    add("malignant/images/c1.png")
+    entries = {entry["image"]: entry for entry in prepare_folder([tmp_path]).entries}
+    assert set(entries) == {"benign/a.png", "malignant/images/c.png", "malignant/images/c1.png"}
+    assert entries["benign/a.png"]["label"] == ["benign/a_mask.png", "benign/a_mask_1.png"]
+    assert entries["malignant/images/c.png"]["label"] == "malignant/masks/c.png"
+    assert "label" not in entries["malignant/images/c1.png"]
+    assert [entry["class"] for entry in entries.values()].count("benign") == 1
+
+
+def test_boxes_are_masses_of_their_image(tmp_path, add):
+    add("a.png", "b.png")
+    csv(tmp_path / "boxes.csv", "image,x_min,y_min,x_max,y_max", "a.png,1,2,10,12", "a.png,11,2,20,12.5")
+    entries = prepare_folder([tmp_path]).entries
+    assert [(e["image"], e["mass"], e.get("box")) for e in entries] == [
+        ("a.png", 0, [1, 2, 10, 12]),
+        ("a.png", 1, [11, 2, 20, 12.5]),
+        ("b.png", 0, None),
+    ]
+
+
+def test_images_alone_by_content(tmp_path, add):
+    add("a.png", "deep/b.png", ".hidden.png")
+    (tmp_path / "a.png").rename(tmp_path / "a.jpg")
+    write_mammogram(tmp_path / "c", GREY.astype(np.uint16))
+    (tmp_path / "notes.txt").write_text("hello")
+    report = prepare_folder([tmp_path])
+    assert [entry["image"] for entry in report.entries] == ["a.jpg", "c", "deep/b.png"]
+    assert "whole image 3" in report.summary()
+    assert not any("fold" in entry for entry in report.entries)
+
+
+def test_folds_group_by_case(tmp_path, add):
+    names = [f"images/{index:02d}.png" for index in range(18)]
+    add(*names)
+    rows = [f"{name},,{'benign' if i % 4 < 2 else 'malignant'},p{i // 2}" for i, name in enumerate(names)]
+    csv(tmp_path / "labels.csv", "image,mask,label,case", *rows)
+    report = prepare_folder([tmp_path])
+    folds = pd.DataFrame(report.entries).groupby("case").fold.nunique()
+    assert (folds == 1).all()
+    assert "fold 2: " in report.summary()
+
+
+def test_cases_of_two_folders_do_not_mix(tmp_path, add):
+    for folder in ("one", "two"):
+        add(f"{folder}/a.png", f"{folder}/b.png", f"{folder}/b_mask.png")
+    report = prepare_folder([tmp_path / "one", tmp_path / "two"])
+    assert report.dataset_dir == tmp_path
+    assert {entry["case"] for entry in report.entries} == {"one/a", "one/b", "two/a", "two/b"}
+    assert report.entries[3] == {"image": "two/b.png", "case": "two/b", "label": "two/b_mask.png", "mass": 0}
+
+
+FAULTS = [
+    ("none.png,,benign", "there is no file 'none.png'"),
+    ("../out.png,,benign", "leads outside"),
+    ("a.png,none.png,benign", "there is no file 'none.png'"),
+    ("a.png,,cyst", "label is 'cyst'; expected benign or malignant"),
+    ("a.png,,", "label is ''"),
+    (",,benign", "the image is blank"),
+    ("text.png,,benign", "'text.png' is no image"),
+    ("a.png,small.png,benign", r"the mask small.png has \(5, 4\) pixels and the image \(30, 20\)"),
+    ("good.png,,benign", "stands in two rows"),
+]
+
+
+@pytest.mark.parametrize(("row", "message"), FAULTS)
+def test_a_faulty_row_is_named_and_the_good_ones_stay(tmp_path, add, row, message):
+    add("a.png", "good.png")
+    add("small.png", shape=(4, 5))
+    (tmp_path / "text.png").write_text("no image")
+    (tmp_path.parent / "out.png").write_bytes((tmp_path / "a.png").read_bytes())
+    csv(tmp_path / "labels.csv", "image,mask,label", "good.png,,benign", row)
+    report = prepare_folder([tmp_path])
+    assert [entry["image"] for entry in report.entries] == ["good.png"]
+    (problem,) = report.problems
+    with pytest.raises(InputError, match=message) as raised:
+        prepare_folder([tmp_path], strict=True)
+    assert str(raised.value) == problem
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("a.png,1,2,x,12", "not four numbers"),
+        ("a.png,100,2,200,12", "outside the image of 30 columns and 20 rows"),
+        ("a.png,5,5,5,9", "min below max"),
+    ],
+)
+def test_a_faulty_box_is_named_with_its_row(tmp_path, add, row, message):
+    add("a.png")
+    csv(tmp_path / "boxes.csv", "image,x_min,y_min,x_max,y_max", row, "a.png,1,1,9,9")
+    report = prepare_folder([tmp_path])
+    assert [entry["box"] for entry in report.entries] == [[1, 1, 9, 9]]
+    assert message in report.problems[0]
+    assert "boxes.csv row 2" in report.problems[0]
+
+
+def test_a_missing_column_names_what_is_there(tmp_path, add):
+    csv(tmp_path / "labels.csv", "image,label", "a.png,benign")
+    with pytest.raises(InputError, match=r"labels\.csv: has no column mask; found image, label"):
+        prepare_folder([tmp_path])
+
+
+def test_nothing_usable_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="no usable image"):
+        prepare_folder([tmp_path])
+    with pytest.raises(InputError, match="there is no such folder"):
+        prepare_folder([tmp_path / "none"])
+
+
+cells = st.text(st.characters(blacklist_categories=("Cs",)), max_size=12)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(cells, cells, cells), max_size=4))
+def test_any_table_gives_entries_or_says_what_is_wrong(tmp_path, rows):
+    """Whatever stands in the cells."""
+    path = tmp_path / "labels.csv"
+    pd.DataFrame([*rows], columns=["image", "mask", "label"]).to_csv(path, index=False)
+    try:
+        report = prepare_folder([tmp_path])
+    except InputError:
+        return
+    assert all((tmp_path / entry["image"]).is_file() for entry in report.entries)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200))
+def test_any_bytes_as_a_table_give_entries_or_an_input_error(tmp_path, content):
+    (tmp_path / "labels.csv").write_bytes(content)
+    with pytest.raises(InputError):
+        prepare_folder([tmp_path])
+
+
+def test_real_collections(real_data):
+    report = prepare_folder([real_data / "mammo_masses", real_data / "cbis_mass_crops"])
+    assert report.problems == []
+    assert "946 masses in 946 images of 589 cases: 500 benign, 446 malignant" in report.summary()

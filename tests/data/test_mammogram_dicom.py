@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from dicom_files import mammogram_dataset, write_mammogram
+from pydicom import Dataset
+from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless, SecondaryCaptureImageStorage
+
+from monai_rescunet.data import MammogramReader
+from monai_rescunet.data.mammogram_dicom import mammogram_picture, pixel_spacing, read_mammogram_dicom
+from monai_rescunet.errors import InputError
+
+PIXELS = np.random.default_rng(0).integers(0, 4096, (6, 4)).astype(np.uint16)
+
+
+def test_arrays_are_columns_by_rows_of_stored_values(tmp_path):
+    array, meta = read_mammogram_dicom(write_mammogram(tmp_path / "a.dcm", PIXELS))
+    assert np.array_equal(array, PIXELS.T)
+    assert (meta["laterality"], meta["view"]) == ("L", "MLO")
+
+
+def test_monochrome1_is_inverted_within_the_bits_stored(tmp_path):
+    path = write_mammogram(tmp_path / "a.dcm", PIXELS, PhotometricInterpretation="MONOCHROME1")
+    assert np.array_equal(read_mammogram_dicom(path)[0], 4095 - PIXELS.T)
+
+
+def test_signed_monochrome1_is_inverted_too(tmp_path):
+    pixels = (PIXELS.astype(np.int16) - 2048).astype(np.int16)
+    path = write_mammogram(tmp_path / "a.dcm", pixels, PhotometricInterpretation="MONOCHROME1")
+    assert np.array_equal(read_mammogram_dicom(path)[0], -1 - pixels.T)
+
+
+def test_stored_values_are_neither_rescaled_nor_windowed(tmp_path):
+    path = write_mammogram(
+        tmp_path / "a.dcm", PIXELS, RescaleSlope=2, RescaleIntercept=-100, WindowCenter=100, WindowWidth=50
+    )
+    assert np.array_equal(read_mammogram_dicom(path)[0], PIXELS.T)
+    assert len(np.unique(mammogram_picture(path))) < len(np.unique(PIXELS))
+
+
+def test_nothing_that_names_a_person_is_copied(tmp_path):
+    _, meta = read_mammogram_dicom(write_mammogram(tmp_path / "a.dcm", PIXELS))
+    assert "Doe" not in repr(meta)
+    assert "secret" not in repr(meta)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "spacing", "source"),
+    [
+        ({}, None, "unknown"),
+        ({"ImagerPixelSpacing": [0.07, 0.08]}, (0.08, 0.07), "detector"),
+        ({"PixelSpacing": [0.05, 0.05], "ImagerPixelSpacing": [0.07, 0.07]}, (0.05, 0.05), "calibrated"),
+        ({"PixelSpacing": [0.07, 0.07], "ImagerPixelSpacing": [0.07, 0.07]}, (0.07, 0.07), "detector"),
+        (
+            {
+                "PixelSpacing": [0.07, 0.07],
+                "ImagerPixelSpacing": [0.07, 0.07],
+                "PixelSpacingCalibrationType": "FIDUCIAL",
+            },
+            (0.07, 0.07),
+            "calibrated",
+        ),
+        ({"PixelSpacing": [0.06, 0.05]}, (0.05, 0.06), "calibrated"),
+        (
+            {"ImagerPixelSpacing": [0.1, 0.1], "EstimatedRadiographicMagnificationFactor": 1.25},
+            (0.08, 0.08),
+            "estimated",
+        ),
+        ({"PixelSpacing": [74.7, 46.6], "ImagerPixelSpacing": [0.094, 0.094]}, (0.094, 0.094), "detector"),
+        ({"NominalScannedPixelSpacing": [0.05, 0.05]}, (0.05, 0.05), "film"),
+        ({"PixelSpacing": [25, 25]}, None, "unknown"),
+        ({"PixelSpacing": [0, 0]}, None, "unknown"),
+    ],
+)
+def test_spacing_is_taken_from_the_attribute_that_holds_it(attributes, spacing, source):
+    dataset = mammogram_dataset(PIXELS, **attributes)
+    found, where = pixel_spacing(dataset)
+    assert where == source
+    assert found == (spacing if spacing is None else pytest.approx(spacing))
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless, RLELossless])
+def test_compressed_pixels_decode(tmp_path, syntax):
+    pixels = np.tile(PIXELS, (12, 20))
+    dataset = mammogram_dataset(pixels)
+    dataset.compress(syntax)
+    dataset.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    assert np.array_equal(read_mammogram_dicom(tmp_path / "a.dcm")[0], pixels.T)
+
+
+def test_secondary_capture_of_a_film_is_read(tmp_path):
+    path = write_mammogram(tmp_path / "a.dcm", PIXELS, SOPClassUID=SecondaryCaptureImageStorage, Modality="OT")
+    assert np.array_equal(read_mammogram_dicom(path)[0], PIXELS.T)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"Modality": "CT"}, r"Modality \(0008,0060\) is 'CT'; expected a mammogram"),
+        ({"NumberOfFrames": 30}, "Number of Frames .* is 30; .*tomosynthesis"),
+        ({"PixelData": None}, "has no Pixel Data"),
+        ({"PhotometricInterpretation": "RGB"}, "Photometric Interpretation .* is RGB"),
+    ],
+)
+def test_what_is_no_single_mammogram_is_refused(tmp_path, attributes, message):
+    path = write_mammogram(tmp_path / "a.dcm", PIXELS, **attributes)
+    with pytest.raises(InputError, match=message) as raised:
+        MammogramReader().get_data([path])
+    assert str(raised.value).startswith(str(path))
+
+
+def test_a_transfer_syntax_without_decoder_names_the_package(tmp_path):
+    dataset = mammogram_dataset(PIXELS)
+    dataset.compress(RLELossless)
+    dataset.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    dataset.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    with pytest.raises(InputError, match=r"JPEG Lossless.*pip install python-gdcm"):
+        read_mammogram_dicom(tmp_path / "a.dcm")
+
+
+@pytest.mark.parametrize("length", [140, 200, 600])
+def test_a_file_cut_off_is_refused(tmp_path, length):
+    path = write_mammogram(tmp_path / "a.dcm", np.zeros((100, 100), np.uint16))
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(InputError, match=r"a\.dcm"):
+        MammogramReader().get_data([path])
+
+
+def test_real_files_load(real_data):
+    reader = MammogramReader()
+    for name, shape, source in (
+        ("MG1_J2KI.dcm", (3064, 4664), "unknown"),
+        ("MG-Im-GE_Seno_1_ForProcessing.dcm", (2, 1), "estimated"),
+        ("MG-Im-GE_Seno_1_ForPresentation.dcm", (2, 1), "estimated"),
+    ):
+        array, meta = reader.get_data([real_data / "mg_dicom" / name])
+        assert array.shape == shape
+        assert meta["spacing_source"] == source
+    assert meta["spacing"] == pytest.approx([0.09409, 0.09409], abs=1e-5)
+
+
+def test_an_empty_dataset_has_no_spacing():
+    assert pixel_spacing(Dataset()) == (None, "unknown")

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import nibabel
+import numpy as np
+import pytest
+from dicom_files import write_mammogram
+from monai.transforms import LoadImaged
+from PIL import Image
+
+from monai_rescunet.data import MammogramReader
+from monai_rescunet.data.reader import image_format, image_size
+from monai_rescunet.errors import InputError
+
+GREY = np.random.default_rng(0).integers(0, 256, (6, 4), dtype=np.uint8)
+DEEP = np.random.default_rng(0).integers(0, 65536, (6, 4)).astype(np.uint16)
+
+
+def load(*paths):
+    return LoadImaged(keys="image", reader=MammogramReader, ensure_channel_first=True)({"image": list(paths)})["image"]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.pgm", "a.bmp", "a.png.dcm", "no_suffix"])
+@pytest.mark.parametrize("array", [GREY, DEEP], ids=["8 bit", "16 bit"])
+def test_pictures_are_told_by_content_and_read_exactly(tmp_path, name, array):
+    kind = {"a.tif": "tiff", "a.pgm": "ppm", "a.bmp": "bmp"}.get(name, "png")
+    if kind == "bmp" and array.dtype != np.uint8:
+        pytest.skip("BMP has no 16 bits")
+    path = tmp_path / name
+    Image.fromarray(array).save(path, format=kind)
+    image = load(path)
+    assert image.shape == (1, 4, 6)
+    assert np.array_equal(image[0].numpy(), array.T)
+    assert image.meta["spacing_source"] == "unknown"
+    assert image_size(path) == (4, 6)
+
+
+def test_dicom_and_its_png_mask_have_the_same_axes(tmp_path, write_png):
+    """A picture that is not square, with one bright corner."""
+    mask = np.zeros((60, 40), np.uint8)
+    mask[50:, 5:15] = 255
+    dicom = load(write_mammogram(tmp_path / "image.dcm", mask.astype(np.uint16) * 8))
+    png = load(write_png(mask, "mask.png"))
+    assert dicom.shape == png.shape == (1, 40, 60)
+    assert np.array_equal(dicom.numpy() > 0, png.numpy() > 0)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".img"])
+@pytest.mark.parametrize("shape", [(4, 6), (4, 6, 1)])
+def test_nifti_is_told_by_content(tmp_path, shape, suffix):
+    image = nibabel.Nifti1Image(DEEP.T.reshape(shape), np.diag([0.07, 0.08, 1, 1]))
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(image.to_bytes())
+    loaded = load(path)
+    assert np.array_equal(loaded[0].numpy(), DEEP.T)
+    assert loaded.meta["spacing_source"] == "nifti"
+    assert loaded.meta["spacing"] == pytest.approx([0.07, 0.08])
+    assert image_format(path) == "nifti"
+
+
+def test_nifti_of_1_mm_has_an_unknown_spacing(tmp_path):
+    nibabel.save(nibabel.Nifti1Image(DEEP.T, np.eye(4)), tmp_path / "a.nii.gz")
+    meta = load(tmp_path / "a.nii.gz").meta
+    assert meta["spacing_source"] == "unknown"
+    assert "spacing" not in meta
+
+
+def test_a_volume_is_refused(tmp_path):
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 6, 3), np.uint8), np.eye(4)), tmp_path / "a.nii.gz")
+    with pytest.raises(InputError, match="expected one slice"):
+        load(tmp_path / "a.nii.gz")
+
+
+def test_a_grey_picture_in_colour_channels_is_grey(tmp_path):
+    Image.fromarray(np.repeat(GREY[..., None], 3, axis=2)).save(tmp_path / "a.png")
+    assert np.array_equal(load(tmp_path / "a.png")[0].numpy(), GREY.T)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P"])
+def test_a_colour_picture_is_refused(tmp_path, mode):
+    colour = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(colour).convert(mode).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="colour image"):
+        load(tmp_path / "a.png")
+
+
+def test_a_transparent_picture_is_refused(tmp_path):
+    Image.fromarray(GREY).convert("LA").save(tmp_path / "a.png")
+    assert np.array_equal(load(tmp_path / "a.png")[0].numpy(), GREY.T)
+    faint = Image.fromarray(GREY).convert("LA")
+    faint.putalpha(100)
+    faint.save(tmp_path / "b.png")
+    with pytest.raises(InputError, match="transparent"):
+        load(tmp_path / "b.png")
+
+
+def test_a_label_map_with_a_palette_keeps_its_values(tmp_path):
+    label = Image.fromarray(np.array([[0, 1], [2, 0]], np.uint8)).convert("P")
+    label.putpalette([0, 0, 0, 10, 200, 30, 250, 20, 20])
+    label.save(tmp_path / "a.png")
+    assert load(tmp_path / "a.png")[0].tolist() == [[0, 2], [1, 0]]
+
+
+def test_a_one_bit_mask_is_zero_and_one(tmp_path):
+    Image.fromarray(GREY > 100).save(tmp_path / "a.png")
+    assert np.array_equal(load(tmp_path / "a.png")[0].numpy(), (GREY > 100).T)
+
+
+def test_several_masks_become_channels(write_png):
+    paths = [write_png(GREY, "a.png"), write_png(GREY // 2, "b.png")]
+    assert load(*paths).shape == (2, 4, 6)
+    with pytest.raises(InputError, match="different sizes"):
+        load(paths[0], write_png(GREY[:3], "c.png"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "empty"), (b"hello, I am text", "none of the known formats"), (b"\x89PNG\r\n\x1a\n123", "cut off")],
+)
+def test_what_is_no_image_is_refused_by_name(tmp_path, content, message):
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.png: it is.*{message}"):
+        load(path)
+
+
+def test_a_picture_cut_off_is_refused(write_png):
+    path = write_png(np.random.default_rng(0).integers(0, 256, (200, 200), dtype=np.uint8))
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(InputError, match="cut off"):
+        load(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"b\.png: there is no such file"):
+        load(tmp_path / "b.png")
+
+
+def test_several_frames_are_refused(tmp_path):
+    frames = [Image.fromarray(GREY), Image.fromarray(GREY)]
+    frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
+    with pytest.raises(InputError, match="2 frames"):
+        load(tmp_path / "a.tif")

@@ -1,0 +1,106 @@
+"""What inference writes, from masses with known label maps."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from dicom_files import write_mammogram
+from monai.transforms import LoadImaged
+from PIL import Image
+
+from monai_rescunet.data import MammogramReader
+from monai_rescunet.handlers import SaveMassResults
+
+GREY = np.random.default_rng(0).integers(0, 255, (50, 40)).astype(np.uint8)
+
+
+def mass(path, columns: slice, rows: slice, value: int, score: float, **entry: Any) -> tuple[dict, dict]:
+    """Return an entry and an output as an evaluator leaves them."""
+    batch = LoadImaged(keys="image", reader=MammogramReader, ensure_channel_first=True)({"image": str(path), **entry})
+    batch["roi"] = {"source": "box", "box": [1.0, 2.0, 30.0, 40.5]}
+    mask = torch.zeros(1, 40, 50, dtype=torch.uint8)
+    mask[:, columns, rows] = value
+    decision = {0: "no lesion", 1: "benign", 2: "malignant"}[value]
+    return batch, {"mask": mask, "result": {"decision": decision, "score": score, "lambda1": 90, "lambda2": 200}}
+
+
+def save(out, *masses: tuple[dict, dict], **options: Any) -> SaveMassResults:
+    handler = SaveMassResults(out, **options)
+    for batch, output in masses:
+        handler._update(SimpleNamespace(state=SimpleNamespace(batch=[batch], output=[output])))
+    handler._complete(SimpleNamespace())
+    return handler
+
+
+def test_where_masses_overlap_the_higher_score_is_painted(tmp_path, write_png):
+    image = write_png(GREY)
+    save(
+        tmp_path / "out",
+        mass(image, slice(0, 20), slice(0, 10), 2, 0.9),
+        mass(image, slice(10, 30), slice(0, 10), 1, 0.6, mass=1),
+    )
+    label = np.asarray(Image.open(tmp_path / "out" / "image_label.png"))
+    assert label.shape == (50, 40)
+    assert label[5, 15] == 2
+    assert label[5, 25] == 1
+    assert label[15].max() == 0
+    rows = pd.read_csv(tmp_path / "out" / "results.csv")
+    assert rows.mass.tolist() == [0, 1]
+    assert rows.area_px.tolist() == [200, 200]
+    assert rows.box.tolist() == ["1 2 30 40.5"] * 2
+
+
+def test_dice_is_that_of_the_whole_image(tmp_path, write_png):
+    label = torch.zeros(1, 40, 50)
+    label[:, 5:20, 0:10] = 2
+    handler = save(None, mass(write_png(GREY), slice(0, 20), slice(0, 10), 2, 0.9, label=label))
+    assert handler.rows[0]["dice"] == pytest.approx(2 * 150 / 350)
+
+
+def test_no_lesion_is_an_empty_label_map(tmp_path, write_png):
+    save(tmp_path / "out", mass(write_png(GREY), slice(0), slice(0), 0, 0.0))
+    assert np.asarray(Image.open(tmp_path / "out" / "image_label.png")).max() == 0
+    assert pd.read_csv(tmp_path / "out" / "results.csv").decision.tolist() == ["no lesion"]
+
+
+def test_dicom_comes_back_as_nifti_with_its_spacing_and_area(tmp_path):
+    path = write_mammogram(tmp_path / "a.dcm", GREY.astype(np.uint16), ImagerPixelSpacing=[0.1, 0.05])
+    save(tmp_path / "out", mass(path, slice(0, 20), slice(0, 10), 1, 0.6))
+    image = nibabel.load(tmp_path / "out" / "a_label.nii.gz")
+    assert image.shape == (40, 50)
+    assert image.header.get_zooms() == pytest.approx((0.05, 0.1))
+    assert int((np.asarray(image.dataobj) == 1).sum()) == 200
+    row = pd.read_csv(tmp_path / "out" / "results.csv").iloc[0]
+    assert row.area_mm2 == pytest.approx(200 * 0.1 * 0.05)
+    assert row.spacing_source == "detector"
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (40, 50, 1)])
+def test_nifti_comes_back_in_its_own_shape_and_place(tmp_path, shape):
+    affine = np.array([[0.07, 0, 0, 12], [0, -0.07, 0, 5], [0, 0, 1, 0], [0, 0, 0, 1]])
+    nibabel.save(nibabel.Nifti1Image(GREY.T.reshape(shape), affine), tmp_path / "a.nii.gz")
+    save(tmp_path / "out", mass(tmp_path / "a.nii.gz", slice(0, 20), slice(0, 10), 2, 0.8))
+    image = nibabel.load(tmp_path / "out" / "a_label.nii.gz")
+    assert image.shape == shape
+    assert np.allclose(image.affine, affine)
+
+
+def test_images_of_one_stem_do_not_overwrite_each_other(tmp_path, write_png):
+    paths = [write_png(GREY, "left/a.png"), write_png(GREY, "right/a.png")]
+    masses = [mass(path, slice(0, 20), slice(0, 10), 1 + index, 0.6) for index, path in enumerate(paths)]
+    save(tmp_path / "out", *masses, dataset_dir=tmp_path)
+    labels = sorted(path.name for path in (tmp_path / "out").glob("*_label.png"))
+    assert len(labels) == 2
+    assert sorted(int(np.asarray(Image.open(tmp_path / "out" / name)).max()) for name in labels) == [1, 2]
+
+
+def test_without_an_output_folder_the_rows_and_masks_are_kept(write_png):
+    handler = save(None, mass(write_png(GREY), slice(0, 20), slice(0, 10), 2, 0.9), keep_masks=True)
+    assert handler.masks[0].sum() == 200
+    assert handler.masks[0].dtype == bool

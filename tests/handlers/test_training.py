@@ -1,0 +1,31 @@
+import logging
+
+import pytest
+import torch
+
+from monai_rescunet.errors import InputError
+from monai_rescunet.handlers import TrainingCheckpoints
+from monai_rescunet.handlers.training import find_checkpoint
+
+
+def test_the_latest_whole_checkpoint_is_found_and_named(tmp_path, caplog):
+    for epoch in (2, 9, 10):
+        torch.save({"epoch": epoch}, tmp_path / f"checkpoint_epoch={epoch}.pt")
+    cut_off = tmp_path / "checkpoint_epoch=10.pt"
+    cut_off.write_bytes(cut_off.read_bytes()[:-200])
+    with caplog.at_level(logging.INFO):
+        assert find_checkpoint(tmp_path) == str(tmp_path / "checkpoint_epoch=9.pt")
+    assert "checkpoint_epoch=10.pt cannot be read" in caplog.text
+    assert f"resuming from {tmp_path / 'checkpoint_epoch=9.pt'}" in caplog.text
+
+
+def test_without_checkpoints_training_starts_at_the_first_epoch(tmp_path, caplog):
+    with caplog.at_level(logging.INFO):
+        assert find_checkpoint(tmp_path / "nowhere") is None
+    assert "starting at the first epoch" in caplog.text
+
+
+def test_another_trainings_checkpoints_are_not_overwritten(tmp_path):
+    torch.save({}, tmp_path / "checkpoint_epoch=1.pt")
+    with pytest.raises(InputError, match="earlier training; go on with it with `--resume true`"):
+        TrainingCheckpoints(tmp_path, {"model": torch.nn.Linear(1, 1)})
