@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from monai_rescunet.predict import predict
+    from monai_rescunet.inference import predict
 
 __all__ = ["__version__", "predict"]
 __version__ = "0.1.0"
@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     # on demand, so that `import monai_rescunet.networks` loads the networks alone
     if name == "predict":
-        from monai_rescunet.predict import predict
+        from monai_rescunet.inference import predict
 
         return predict
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -40,6 +40,7 @@ app.add_typer(prepare, name="prepare")
 def main() -> None:
     """Run the command line; bad input ends it with one line and exit status 1."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logging.getLogger("ignite").setLevel(logging.CRITICAL)  # an engine logs the error that is told below
     try:
         app()
     except InputError as error:
@@ -68,7 +69,7 @@ def predict(
     otsu_mode: Annotated[str, typer.Option(help="anchored or paper.")] = "anchored",
 ) -> None:
     """Outline the masses of images and decide whether they look benign or malignant."""
-    from monai_rescunet.predict import predict as predict_masses
+    from monai_rescunet.inference import predict as predict_masses
 
     predict_masses(
         images,

@@ -80,9 +80,9 @@ class MammogramReader(ImageReader):
 
     Arrays are `(columns, rows)`, as MONAI's other readers have them. What those leave undone for mammograms is done:
     MONOCHROME1 is inverted (air is dark, tissue bright), the pixel spacing is taken from the attribute that holds it,
-    and what is no single grey image is refused. The metadata has, beside MONAI's: `spacing` ((column, row) in mm,
-    absent where unknown), `spacing_source`, and for DICOM `laterality`, `view` and `sop_instance_uid`; nothing that names
-    a person is copied.
+    and what is no single grey image is refused. The metadata has, beside MONAI's, `spacing` ((column, row) in mm,
+    absent where unknown), `spacing_source`, and for DICOM `laterality`, `view` and `sop_instance_uid`; nothing that
+    names a person is copied.
 
     Several files, masks of one image for instance, become channels.
     """

@@ -108,7 +108,7 @@ class SaveMassResults:
             "lambda1": result["lambda1"],
             "lambda2": result["lambda2"],
             "area_px": area,
-            "area_mm2": area * float(np.prod(meta["spacing"])) if "spacing" in meta else None,
+            "area_mm2": area * float(np.prod(np.asarray(meta["spacing"]))) if "spacing" in meta else None,
             "spacing_source": meta["spacing_source"],
             "dice": dice,
         }

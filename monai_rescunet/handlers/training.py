@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from monai_rescunet.errors import InputError
+from monai_rescunet.files import write_atomically
 
 __all__ = ["RunProgress", "SeedEpochs", "TrainingCheckpoints", "find_checkpoint"]
 
@@ -49,11 +51,12 @@ def find_checkpoint(directory: str | Path) -> str | None:
 class TrainingCheckpoints:
     """Save all that training needs to go on, after every epoch, and go on from it when asked to.
 
-    Two checkpoints are kept, so that one is whole at any moment.
+    Two checkpoints are kept, so that one is whole at any moment. A training that comes to its end writes the network
+    alone, for evaluation and inference.
 
     Args:
-        save_dir: where `checkpoint_epoch=N.pt` are written.
-        objects: what has a state beside the trainer: network, optimiser, schedule.
+        save_dir: where `checkpoint_epoch=N.pt` and in the end `model.pt` are written.
+        objects: what has a state beside the trainer: `model`, optimiser, schedule.
         resume: go on from the last checkpoint there is.
 
     Raises:
@@ -75,6 +78,13 @@ class TrainingCheckpoints:
         if self.load_path is not None:
             CheckpointLoader(self.load_path, objects, map_location=engine.state.device).attach(engine)
         CheckpointSaver(self.save_dir, objects, save_interval=1, n_saved=2).attach(engine)
+        # not CheckpointSaver's save_final, which saves a training that failed as well
+        engine.add_event_handler(Events.COMPLETED, self._save_model)
+
+    def _save_model(self) -> None:
+        content = BytesIO()
+        torch.save(self.objects["model"].state_dict(), content)
+        write_atomically(Path(self.save_dir) / "model.pt", content.getvalue())
 
 
 class SeedEpochs:
@@ -102,22 +112,17 @@ class SeedEpochs:
 
 
 class RunProgress:
-    """One progress bar for the whole training, with the loss, the key metric and the time left.
+    """One progress bar for the whole training, with the loss and the time left."""
 
-    Args:
-        metric: name in the engine's metrics to show, where it is there.
-    """
-
-    def __init__(self, metric: str = "val_dice") -> None:
-        self.metric = metric
+    def __init__(self) -> None:
         self.bar: tqdm[Any] | None = None
-        self.shown: dict[str, str] = {}
 
     def attach(self, engine: Engine) -> None:
         """Attach to a trainer; attach to it after what loads a checkpoint."""
+        # not EXCEPTION_RAISED: Ignite takes an exception that has a handler for dealt with
         engine.add_event_handler(Events.STARTED, self._start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._step)
-        engine.add_event_handler(Events.COMPLETED | Events.TERMINATE | Events.EXCEPTION_RAISED, self._stop)
+        engine.add_event_handler(Events.COMPLETED | Events.TERMINATE, self._stop)
 
     def _start(self, engine: Engine) -> None:
         total = engine.state.epoch_length * engine.state.max_epochs

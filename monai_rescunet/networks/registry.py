@@ -34,7 +34,7 @@ NETWORKS = {
         Network("SegNet", SegNet, "Badrinarayanan et al., SegNet, IEEE TPAMI 2017"),
         Network("U-Net", UNet, "Ronneberger et al., U-Net, MICCAI 2015"),
         Network("U-SegNet", USegNet, "Kumar et al., U-SegNet, ICIP 2018"),
-        Network("ResCU-Net", ResCUNet, "the paper, section II-B, figures 2 and 3"),
+        Network("ResCU-Net", ResCUNet, "Shen et al. (the paper), section II-B, figures 2 and 3"),
     )
 }
 """The paper's networks by its names for them, in the order of its comparison (figure 5)."""

@@ -16,6 +16,7 @@ __all__ = ["VGG16_DEPTHS", "VGG16_FEATURES", "load_vgg16_encoder", "vgg16_encode
 
 VGG16_FEATURES = (64, 128, 256, 512, 512)
 VGG16_DEPTHS = (2, 2, 3, 3, 3)
+FIRST_WEIGHT = "0.0.conv.weight"
 
 
 def vgg16_encoder(
@@ -56,23 +57,25 @@ def load_vgg16_encoder(net: nn.Module, path: str | PathLike[str]) -> None:
         path: file that `torch.save` wrote; read with `weights_only=True`.
 
     Raises:
-        ValueError: the network has no VGG-16 encoder, or a layer of the file is missing or does not fit. The message
-            names each such layer with both shapes, and the network is left as it was.
+        ValueError: the network has no VGG-16 encoder, the file holds no state dict, or a layer is missing or does not
+            fit. The message names each such layer with both shapes, and the network is left as it was.
 
     Example:
         >>> from monai_rescunet.networks import ResCUNet, load_vgg16_encoder
         >>> load_vgg16_encoder(ResCUNet(), "vgg16_bn-6c64b313.pth")  # doctest: +SKIP
     """
-    encoder = getattr(net, "encoder", None)
-    if not isinstance(encoder, nn.ModuleList):
+    encoder = getattr(net, "encoder", nn.Module())
+    expected = encoder.state_dict()
+    if FIRST_WEIGHT not in expected:
         raise ValueError(f"{type(net).__name__} has no VGG-16 encoder to load {path} into")
     found = torch.load(path, map_location="cpu", weights_only=True)
-    expected = encoder.state_dict()
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds a {type(found).__name__}; the state dict of vgg16 or vgg16_bn is expected")
     loaded: dict[str, Tensor] = {}
     faults = []
     for ours, theirs in _layers(with_norm="features.1.running_mean" in found).items():
         value = found.get(theirs)
-        if ours == "0.0.conv.weight" and value is not None:
+        if ours == FIRST_WEIGHT and value is not None:
             value = _fit_in_channels(value, expected[ours].shape[1])
         shapes = [None if tensor is None else tuple(tensor.shape) for tensor in (value, expected.get(ours))]
         if value is None or shapes[0] != shapes[1]:

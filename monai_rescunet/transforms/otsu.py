@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from monai_rescunet.transforms.otsu_result import OtsuResult, check_range
 __all__ = ["ModifiedOtsu", "ModifiedOtsud", "calibrate_thresholds"]
 
 MODES = ("paper", "anchored", "fixed")
+MOST_PIXELS = math.isqrt((2**63 - 1) * 4 // (GREY_LEVELS - 1))  # the cross product, 255 N^2 / 4 at most, stays in int64
 
 
 class ModifiedOtsu(Transform):
@@ -84,10 +86,14 @@ class ModifiedOtsu(Transform):
             )
         if mode == "fixed" and not 0 <= lambda1 <= lambda2 <= 255:  # type: ignore[operator]
             raise ValueError(f"lambda1 is {lambda1} and lambda2 {lambda2}; expected 0 <= lambda1 <= lambda2 <= 255")
-        if len(levels) != 2 or not all(0 <= level < GREY_LEVELS for level in levels):
-            raise ValueError(f"levels is {tuple(levels)}; expected the grey levels of benign and malignant, 0 to 255")
-        if kappa < 0 or not 0 <= lesion_floor < GREY_LEVELS:
-            raise ValueError(f"kappa is {kappa} and lesion_floor {lesion_floor}; expected kappa >= 0, floor 0 to 255")
+        if len(levels) != 2 or not 0 <= levels[0] < levels[1] < GREY_LEVELS:
+            raise ValueError(
+                f"levels is {tuple(levels)}; expected the grey levels of benign and malignant, rising, 0 to 255"
+            )
+        if not (0 <= kappa < math.inf and 0 <= lesion_floor < GREY_LEVELS):
+            raise ValueError(
+                f"kappa is {kappa} and lesion_floor {lesion_floor}; expected kappa >= 0 and finite, floor 0 to 255"
+            )
         self.mode, self.kappa, self.levels, self.lesion_floor = mode, kappa, tuple(levels), lesion_floor
         self.lambda1, self.lambda2, self.classify = lambda1, lambda2, classify
 
@@ -100,13 +106,17 @@ class ModifiedOtsu(Transform):
             m: one map `(1, *spatial)`, or a batch `(B, 1, *spatial)` of at least four dimensions, in [0, 1].
 
         Raises:
-            ValueError: another shape; values outside [0, 1] (on other devices than the CPU when the result is read).
+            ValueError: another shape, or none or more than 3.8e8 pixels a map; values outside [0, 1] (on other devices
+                than the CPU when the decision is read).
         """
         m = convert_to_tensor(m, track_meta=False)
         batched = m.ndim >= 4 and m.shape[1] == 1
         if m.ndim < 2 or not (batched or m.shape[0] == 1):
             raise ValueError(f"the map's shape is {tuple(m.shape)}; expected (1, *spatial) or (B, 1, *spatial)")
+        if not m.numel():
+            raise ValueError(f"the map's shape is {tuple(m.shape)}; expected at least one pixel")
         maps = m.reshape(m.shape[0] if batched else 1, -1)
+        _check_pixels(maps.shape[1])
         in_range = (maps.amin(dim=1) >= 0) & (maps.amax(dim=1) <= 1)  # NaN is not
         if maps.device.type == "cpu":
             check_range(in_range)
@@ -131,6 +141,7 @@ class ModifiedOtsu(Transform):
         mu = S.double() / N  # NaN where a class is empty
         omega = N.double() / N[:, :2].sum(dim=1, keepdim=True)
         lesion_found = ~constant & (mu[:, 1] >= self.lesion_floor)  # NaN is not
+        score = torch.where(lesion_found, upper_median(count, lambda1) / (GREY_LEVELS - 1), 0.0)
         return OtsuResult(
             lambda1=lambda1,
             lambda2=lambda2,
@@ -140,7 +151,7 @@ class ModifiedOtsu(Transform):
             omega=omega,
             sigma1=_variance_of(omega, mu, 0, 1),
             sigma2=_variance_of(omega, mu, 2, 3),
-            score=torch.where(lesion_found, upper_median(count, lambda1) / (GREY_LEVELS - 1), 0.0),
+            score=score if self.classify else torch.full_like(score, math.nan),
             lesion_found=lesion_found,
             in_range=in_range,
             classify=self.classify,
@@ -149,14 +160,15 @@ class ModifiedOtsu(Transform):
     def _second_threshold(self, counts: Tensor, lambda1: Tensor) -> Tensor:
         """Return lambda2, the best split of the pixels above lambda1, `(B,)`."""
         grey = torch.arange(GREY_LEVELS, device=counts.device)
-        lesion = torch.where(grey > lambda1[:, None], counts, 0)
+        count, total = cumulative(torch.where(grey > lambda1[:, None], counts, 0))
         if self.mode == "anchored":
-            lesion = lesion.double()
-            pseudo_count = self.kappa * lesion.sum(dim=1, keepdim=True)
+            # steps on top of the exact sums: a parallel device would sum fractions in another order at each level
+            pseudo_count = self.kappa * count[:, -1:].double()
             for level in self.levels:
-                anchor = lambda1.clamp(min=level - 1, max=GREY_LEVELS - 2) + 1
-                lesion = lesion.scatter_add(1, anchor[:, None], pseudo_count)
-        variance = between_class_variance(*cumulative(lesion))
+                anchor = lambda1[:, None].clamp(min=level - 1) + 1
+                step = torch.where(grey >= anchor, pseudo_count, 0.0)
+                count, total = count + step, total + anchor * step
+        variance = between_class_variance(count, total)
         allowed = (grey >= lambda1[:, None]) & (grey < GREY_LEVELS - 1)
         return middle_of_first_plateau(torch.where(allowed, variance, -1.0))
 
@@ -165,18 +177,23 @@ class ModifiedOtsud(MapTransform):
     """Dictionary form of `ModifiedOtsu` for one sample; the map stays as it is.
 
     Args:
-        keys: M, `(1, *spatial)`, in [0, 1].
+        keys: M, `(1, *spatial)`, in [0, 1]; one key, since there is one result.
         result_key: gets `OtsuResult.as_dict()`.
         allow_missing_keys: do nothing for an entry without M.
         otsu: the parameters of `ModifiedOtsu`.
+
+    Raises:
+        ValueError: several keys, or parameters that `ModifiedOtsu` refuses.
     """
 
     backend = ModifiedOtsu.backend
 
     def __init__(
-        self, keys: KeysCollection, result_key: str = "result", allow_missing_keys: bool = False, **otsu: Any
+        self, keys: KeysCollection = "pred", result_key: str = "result", allow_missing_keys: bool = False, **otsu: Any
     ) -> None:
         super().__init__(keys, allow_missing_keys)
+        if len(self.keys) != 1:
+            raise ValueError(f"keys is {self.keys}; expected one, since {result_key!r} holds the result of one map")
         self.result_key = result_key
         self.otsu = ModifiedOtsu(**otsu)
 
@@ -195,7 +212,8 @@ def calibrate_thresholds(maps: Iterable[Tensor]) -> tuple[int, int]:
         maps: M of a calibration set, each `(1, *spatial)`, in [0, 1].
 
     Raises:
-        ValueError: there is no map, or one has values outside [0, 1].
+        ValueError: there is no map, one has values outside [0, 1], or together they hold fewer than two grey levels
+            above lambda1 or more than 3.8e8 pixels.
     """
     pooled = torch.zeros(1, GREY_LEVELS, dtype=torch.int64)
     for m in maps:
@@ -204,8 +222,19 @@ def calibrate_thresholds(maps: Iterable[Tensor]) -> tuple[int, int]:
         pooled += histogram(flat).cpu()
     if not pooled.any():
         raise ValueError("there is no map to calibrate the thresholds on")
+    _check_pixels(int(pooled.sum()))
     result = ModifiedOtsu("paper")._threshold(pooled, torch.ones(1, dtype=torch.bool))
+    if not (result.sigma1 > 0 and result.sigma2 > 0):
+        raise ValueError(
+            "the maps are constant, or all their lesions have one grey level, so that no threshold separates two "
+            "classes; expected maps of benign and of malignant masses"
+        )
     return int(result.lambda1), int(result.lambda2)
+
+
+def _check_pixels(pixels: int) -> None:
+    if pixels > MOST_PIXELS:
+        raise ValueError(f"{pixels} pixels in one histogram; expected at most {MOST_PIXELS}: use fewer or smaller maps")
 
 
 def _four_classes(cumulative: Tensor, lambda1: Tensor, lambda2: Tensor) -> Tensor:

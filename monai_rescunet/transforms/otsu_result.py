@@ -23,14 +23,15 @@ class OtsuResult:
     2 benign (lambda1, lambda2], 3 malignant (lambda2, 255].
 
     Attributes:
-        lambda1, lambda2: thresholds, grey levels 0 to 255, int64; what is above belongs to the brighter class.
+        lambda1, lambda2: thresholds, grey levels 0 to 255, int64; what is above belongs to the brighter class. lambda2
+            is meaningless where no lesion was found: the middle of the levels it could have had, or as given if fixed.
         N: pixels, int64, `(4,)`.
         S: sum of grey levels, int64, `(4,)`.
         mu: mean grey level, float64, `(4,)`, NaN for an empty class.
         omega: share of the whole map's pixels, float64, `(4,)`.
         sigma1, sigma2: variance between normal and lesion, and between benign and malignant, float64.
         score: upper median of the lesion's grey levels over 255, float64: ranks masses from benign to malignant;
-            0 where no lesion was found.
+            0 where no lesion was found, NaN without classification.
         lesion_found: bool; False where the lesion class is empty, too dark, or Otsu has no answer (a constant map).
         in_range: bool; False where the map has values outside [0, 1].
         classify: whether benign and malignant are told apart.
@@ -96,7 +97,12 @@ def lesion_mask(m: Tensor, result: OtsuResult) -> Tensor:
     Args:
         m: the map the result is of, or the same map at another size.
         result: what `ModifiedOtsu` returned.
+
+    Raises:
+        ValueError: the result is of a batch of another length.
     """
+    if result.lambda1.ndim and m.shape[:1] != result.lambda1.shape:
+        raise ValueError(f"a map of shape {tuple(m.shape)} with the result of {len(result.lambda1)} maps")
     shape = (*result.lambda1.shape, *[1] * (m.ndim - result.lambda1.ndim))
     return (quantise(m) > result.lambda1.reshape(shape)) & result.lesion_found.reshape(shape)
 

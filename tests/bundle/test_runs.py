@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -95,6 +96,19 @@ def test_a_fold_that_is_not_there_is_named(phantoms, tmp_path):
     failed = run_bundle("train.yaml", phantoms, tmp_path, fold=7, check=False)
     assert failed.returncode != 0
     assert "fold is 7; the datalist has [0, 1]" in failed.stderr
+
+
+def test_a_training_that_fails_says_so_and_leaves_no_weights(phantoms, tmp_path):
+    """The last image turns out to be damaged when the first epoch comes to it."""
+    data = tmp_path / "data"
+    shutil.copytree(phantoms, data)
+    (data / "images" / "phantom_007.png").write_bytes(b"damaged")
+    failed = run_bundle(
+        "train.yaml", data, tmp_path / "out", max_epochs=1, roi_size=64, fold="none", cache_rate=0, check=False
+    )
+    assert failed.returncode != 0
+    assert "phantom_007.png: it is none of the known formats" in failed.stderr
+    assert not (tmp_path / "out" / "model.pt").exists()
 
 
 def test_killed_training_resumes_to_the_same_weights(phantoms, tmp_path):

@@ -158,16 +158,29 @@ def assert_agrees(found: Tensor, expected: Tensor) -> None:
     assert (error > 1e-4).float().mean() <= 0.01, f"errors up to {error.max():.1e} of the logits' standard deviation"
 
 
-def assert_onnx_agrees(net: nn.Module, sizes: list[tuple[int, ...]]) -> None:
-    """Export with every axis but the channels dynamic and compare in ONNX Runtime at each size, the first traced."""
+def assert_onnx_agrees(net: nn.Module, sizes: list[tuple[int, ...]], dynamo: bool = True) -> None:
+    """Export with every axis but the channels dynamic and compare in ONNX Runtime at each size, the first exported."""
     pytest.importorskip("onnxscript")
     runtime = pytest.importorskip("onnxruntime")
-    axes = {axis: torch.export.Dim.DYNAMIC for axis in range(len(sizes[0])) if axis != 1}
-    program = torch.onnx.export(
-        net, (torch.rand(sizes[0]),), dynamo=True, dynamic_shapes=(axes,), opset_version=18, verbose=False
+    axes = {axis: f"size{axis}" for axis in range(len(sizes[0])) if axis != 1}
+    options: dict[str, Any] = (
+        {"dynamic_shapes": (dict.fromkeys(axes, torch.export.Dim.DYNAMIC),), "opset_version": 18}
+        if dynamo
+        else {"dynamic_axes": {"image": axes, "logits": axes}, "opset_version": 17}
     )
-    session = runtime.InferenceSession(program.model_proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    file = io.BytesIO()
+    torch.onnx.export(
+        net,
+        (torch.rand(sizes[0]),),
+        file,
+        dynamo=dynamo,
+        input_names=["image"],
+        output_names=["logits"],
+        verbose=False,
+        **options,
+    )
+    session = runtime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
     for size in sizes:
         image = torch.rand(size)
-        (found,) = session.run(None, {session.get_inputs()[0].name: image.numpy()})
+        (found,) = session.run(["logits"], {"image": image.numpy()})
         assert_agrees(torch.from_numpy(found), net(image))

@@ -65,5 +65,8 @@ class TestResCUNet(NetworkTester):
         image = torch.rand(2, 1, 64, 64)
         assert_agrees(torch.compile(net, fullgraph=True)(image), net(image))
 
+    def test_tracing_onnx_exporter_agrees_at_other_sizes(self, net: nn.Module) -> None:
+        assert_onnx_agrees(net, sizes=[(2, 1, 64, 64), (1, 1, 45, 71)], dynamo=False)
+
     def test_onnx_agrees_in_3d(self) -> None:
         assert_onnx_agrees(self.build(3).requires_grad_(False), sizes=[(2, 1, 32, 32, 32), (1, 1, 33, 35, 64)])

@@ -16,13 +16,15 @@ NETWORKS = [FCN8s, SegNet, USegNet, ResCUNet]
 
 
 def torchvision_vgg16(widths: tuple[int, ...], batch_norm: bool) -> nn.Module:
-    """Return VGG-16 with torchvision's layer order and names, random weights and random statistics."""
+    """Return VGG-16 with torchvision's layer order, names and initialisation, and random batch norms."""
     torch.manual_seed(0)
     layers: list[nn.Module] = []
     channels = 3
     for width, depth in zip(widths, (2, 2, 3, 3, 3), strict=True):
         for _ in range(depth):
-            layers.append(nn.Conv2d(channels, width, kernel_size=3, padding=1))
+            convolution = nn.Conv2d(channels, width, kernel_size=3, padding=1)
+            nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+            layers.append(convolution)
             if batch_norm:
                 norm = nn.BatchNorm2d(width)
                 for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
@@ -121,6 +123,12 @@ def test_a_missing_layer_is_named(write_vgg16) -> None:
     torch.save(state, path)
     with pytest.raises(ValueError, match=r"from features\.40\.bias: found None, expected \(10,\)"):
         load_vgg16_encoder(SegNet(features=TINY), path)
+
+
+def test_a_file_without_a_state_dict_is_refused(tmp_path: Path) -> None:
+    torch.save([1, 2], tmp_path / "vgg16.pth")
+    with pytest.raises(ValueError, match="holds a list; the state dict of vgg16 or vgg16_bn is expected"):
+        load_vgg16_encoder(SegNet(features=TINY), tmp_path / "vgg16.pth")
 
 
 def test_a_network_without_such_an_encoder_is_refused(write_vgg16) -> None:

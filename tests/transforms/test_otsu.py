@@ -9,14 +9,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from monai.data import MetaTensor
 from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_otsu
 
-from monai_rescunet.transforms import ModifiedOtsu, ModifiedOtsud, PaintMassd, calibrate_thresholds, lesion_mask
+from monai_rescunet.transforms import ModifiedOtsu, ModifiedOtsud, PaintMassd, calibrate_thresholds, lesion_mask, otsu
 
 levels_of_a_map = st.one_of(
     arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12))),
@@ -65,21 +65,12 @@ def reference(values: list[int], kappa: Fraction | None) -> tuple[int, int]:
     return lambda1, middle_of_first_run({t: exact_variance(lesion, t, weights) for t in range(lambda1, 255)})
 
 
-@given(levels_of_a_map)
-def test_paper_mode_is_the_exact_reference(levels):
-    result = ModifiedOtsu("paper")(as_map(levels))
-    assert (int(result.lambda1), int(result.lambda2)) == reference(levels.ravel().tolist(), None)
-
-
-@given(levels_of_a_map)
-def test_anchored_mode_is_the_exact_reference(levels):
+@pytest.mark.parametrize(("mode", "kappa"), [("paper", None), ("anchored", Fraction(1, 4))])
+@given(levels=levels_of_a_map)
+def test_thresholds_are_those_of_the_exact_reference(mode, kappa, levels):
     """kappa = 1/4 is exact in binary, so that ties fall as they do in fractions."""
-    result = ModifiedOtsu("anchored", kappa=0.25)(as_map(levels))
-    values = levels.ravel().tolist()
-    lambda1, lambda2 = reference(values, Fraction(1, 4))
-    assert int(result.lambda1) == lambda1
-    if any(value > lambda1 for value in values):
-        assert int(result.lambda2) == lambda2
+    result = ModifiedOtsu(mode, kappa=float(kappa or 0))(as_map(levels))
+    assert (int(result.lambda1), int(result.lambda2)) == reference(levels.ravel().tolist(), kappa)
 
 
 @given(levels_of_a_map)
@@ -114,6 +105,7 @@ def test_statistics_are_those_of_the_four_classes(levels, mode):
         assert float(result.score) == 0
 
 
+@settings(max_examples=25)
 @given(levels_of_a_map)
 def test_ranking_by_score_is_sweeping_lambda2(levels):
     free = ModifiedOtsu()(as_map(levels))
@@ -180,6 +172,9 @@ def test_batch_equals_one_by_one_on_two_and_three_dimensions():
             assert alone.decision == together.decision[index]
             for name in ("lambda1", "lambda2", "N", "S", "sigma1", "score"):
                 assert torch.equal(getattr(alone, name), getattr(together, name)[index])
+            assert torch.equal(lesion_mask(m, alone), lesion_mask(batch, together)[index])
+        with pytest.raises(ValueError, match="5 maps"):
+            lesion_mask(batch[0], together)
 
 
 def test_a_large_batch_is_counted_in_pieces_without_loss():
@@ -199,7 +194,16 @@ def test_values_outside_the_unit_interval_are_refused(value):
         calibrate_thresholds([m])
 
 
-@pytest.mark.parametrize("shape", [(2, 8, 8), (8,), (3, 2, 8, 8)])
+@pytest.mark.parametrize("mode", [{"mode": "paper"}, {}, {"mode": "fixed", "lambda1": 60, "lambda2": 190}])
+def test_nothing_is_read_back_before_the_result_is(mode):
+    """A tensor on the meta device has no values: reading one raises."""
+    result = ModifiedOtsu(**mode)(torch.empty(3, 1, 8, 8, device="meta"))
+    assert result.lambda2.shape == (3,)
+    with pytest.raises(Exception, match="meta"):
+        _ = result.decision
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 8), (8,), (3, 2, 8, 8), (1, 0, 8), (0, 1, 8, 8)])
 def test_other_shapes_are_refused(shape):
     with pytest.raises(ValueError, match="shape"):
         ModifiedOtsu()(torch.zeros(shape))
@@ -216,7 +220,10 @@ def test_other_shapes_are_refused(shape):
         {"mode": "fixed", "lambda1": 0, "lambda2": 256},
         {"levels": (128,)},
         {"levels": (128, 300)},
+        {"levels": (255, 128)},
         {"kappa": -1},
+        {"kappa": float("nan")},
+        {"kappa": float("inf")},
         {"lesion_floor": 256},
     ],
 )
@@ -228,6 +235,7 @@ def test_parameters_outside_their_range_are_refused(parameters):
 def test_without_classification_there_is_a_mask_and_no_class():
     levels = np.zeros((8, 8), np.uint8)
     levels[2:6, 2:6] = 250
+    assert ModifiedOtsu(classify=False)(as_map(levels)).score.isnan()
     result = ModifiedOtsu(classify=False)(as_map(levels)).as_dict()
     assert (result["decision"], result["score"], result["lambda2"]) == (None, None, None)
     assert result["lambda1"] == 124
@@ -240,6 +248,8 @@ def test_dictionary_form_gives_plain_values_and_leaves_the_map():
     assert entry["pred"] is m
     assert json.loads(json.dumps(entry["result"])) == entry["result"]
     assert entry["result"]["decision"] in ("benign", "malignant")
+    with pytest.raises(ValueError, match="expected one"):
+        ModifiedOtsud(keys=("pred", "other"))
 
 
 @pytest.mark.parametrize(("level", "value"), [(128, 1), (255, 2)])
@@ -264,6 +274,19 @@ def test_calibrated_thresholds_separate_the_pooled_classes():
     assert [fixed(m).decision for m in (benign, malignant)] == ["benign", "malignant"]
     with pytest.raises(ValueError, match="no map"):
         calibrate_thresholds([])
+    for one_class in (benign, torch.zeros(1, 40, 40)):
+        with pytest.raises(ValueError, match="no threshold separates"):
+            calibrate_thresholds([one_class, one_class])
+
+
+def test_more_pixels_than_whole_numbers_hold_are_refused(monkeypatch):
+    assert 255 * otsu.MOST_PIXELS**2 // 4 < 2**63 <= 255 * (otsu.MOST_PIXELS + 1) ** 2 // 4
+    monkeypatch.setattr(otsu, "MOST_PIXELS", 100)
+    m = torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match="at most 100"):
+        calibrate_thresholds([m, m])
+    with pytest.raises(ValueError, match="at most 100"):
+        ModifiedOtsu()(torch.zeros(1, 11, 11))
 
 
 def simulated_map(rng: np.random.Generator, level: float, blur: float) -> torch.Tensor:

@@ -109,7 +109,7 @@ def test_prediction_is_inverted_by_invertd_at_subpixel_accuracy():
 
 
 def test_outside_the_roi_the_inverted_map_is_zero():
-    crop = CropMassROI(roi_context=1, roi_size=32)
+    crop = CropMassROI(roi_context=1, roi_size=32, min_side=1)
     full = crop.inverse(crop(torch.ones(1, 90, 70), box=[10, 20, 40, 50]))
     expected = torch.zeros(1, 90, 70)
     expected[0, 10:40, 20:50] = 1

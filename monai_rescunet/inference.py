@@ -69,10 +69,23 @@ def predict(
             **{"dataset#data": entries, "results#keep_masks": True},
             **overrides,
         )
-        workflow.initialize()
-        workflow.run()
+        try:
+            workflow.initialize()
+            workflow.run()
+        except RuntimeError as error:
+            fault = _input_error(error)
+            if fault is None:
+                raise
+            raise fault from None
     results = workflow.parser.get_parsed_content("results")
     return [{**row, "mask": mask} for row, mask in zip(results.rows, results.masks, strict=True)]
+
+
+def _input_error(error: BaseException | None) -> InputError | None:
+    """Return the bad input behind an error; MONAI wraps what a transform raises."""
+    while error is not None and not isinstance(error, InputError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _several(value: Any) -> list[Sequence[float]]:

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from monai_rescunet import __version__
+from monai_rescunet.cli import app
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_version():
+    assert run("--version").output.strip() == __version__
+
+
+def test_phantom_then_prepare_gives_a_datalist(tmp_path):
+    assert run("phantom", str(tmp_path / "p"), "--count", "12", "--size", "100", "90").exit_code == 0
+    result = run("prepare", "folder", str(tmp_path / "p"), "--out", str(tmp_path / "d.json"))
+    assert result.exit_code == 0
+    assert "12 masses in 12 images of 6 cases: 6 benign, 6 malignant" in result.output
+    assert "fold 2: " in result.output
+    assert len(json.loads((tmp_path / "d.json").read_text())["training"]) == 12
+
+
+def test_what_is_left_out_is_told(tmp_path, write_png):
+    write_png(np.zeros((9, 9), np.uint8), "a.png")
+    (tmp_path / "labels.csv").write_text("image,mask,label\na.png,,benign\nb.png,,benign\n")
+    result = run("prepare", "folder", str(tmp_path), "--out", str(tmp_path / "d.json"))
+    assert result.exit_code == 0
+    assert "labels.csv row 3: there is no file 'b.png'" in result.output
+    assert "left out: 1" in result.output
+
+
+def test_results_are_shown_as_a_table(tmp_path):
+    table = pd.DataFrame(
+        {"image": ["x/a.png"], "decision": ["malignant"], "score": [0.8123], "area_px": [120], "area_mm2": [None]}
+    )
+    table.to_csv(tmp_path / "results.csv", index=False)
+    output = run("show", str(tmp_path / "results.csv")).output
+    assert "malignant" in output
+    assert "0.81" in output
+    assert "area_mm2" not in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "none.png"], "none.png: there is no such file"),
+        (["predict", "none.png", "--box", "1,2,3"], "--box is '1,2,3'; expected 4 numbers"),
+        (["predict", "none.png", "--point", "a,b"], "--point is 'a,b'; expected 2 numbers"),
+        (["prepare", "folder", "nowhere", "--out", "d.json"], "there is no such folder"),
+        (["show", "none.csv"], "none.csv: there is no such file"),
+    ],
+)
+def test_bad_input_ends_with_one_line_and_status_1(tmp_path, arguments, message):
+    done = subprocess.run(
+        [sys.executable, "-m", "monai_rescunet.cli", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert message in done.stderr
+    assert list(tmp_path.iterdir()) == []

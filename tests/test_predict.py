@@ -1,0 +1,121 @@
+"""One call, one command and MONAI's own command give one result, on every kind of file."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+from bundle_runs import run_bundle
+from dicom_files import write_mammogram
+from PIL import Image
+
+from monai_rescunet import predict
+from monai_rescunet.data import make_phantom
+from monai_rescunet.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def phantom(tmp_path_factory):
+    """One phantom that is not square as PNG, 16-bit PNG, DICOM (both photometric interpretations) and NIfTI."""
+    folder = tmp_path_factory.mktemp("phantom")
+    image, mask = make_phantom(np.random.default_rng(5), "malignant", (640, 500))
+    Image.fromarray(image).save(folder / "grey.png")
+    deep = image.astype(np.uint16) * 16
+    Image.fromarray(deep).save(folder / "deep.png")
+    write_mammogram(folder / "mono2.dcm", deep, ImagerPixelSpacing=[0.1, 0.1])
+    write_mammogram(folder / "mono1.dcm", 4095 - deep, PhotometricInterpretation="MONOCHROME1")
+    nibabel.save(nibabel.Nifti1Image(deep.T, np.eye(4)), folder / "volume.nii.gz")
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return folder, mask.T, [int(v) for v in (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)]
+
+
+FILES = ["grey.png", "deep.png", "mono2.dcm", "mono1.dcm", "volume.nii.gz"]
+
+
+def dice(a: np.ndarray, b: np.ndarray) -> float:
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
+def test_every_kind_of_file_gives_the_same_outline_in_the_right_place(phantom):
+    folder, truth, box = phantom
+    results = {name: predict(folder / name, box=box)[0] for name in FILES}
+    for result in results.values():
+        assert result["mask"].shape == truth.shape == (640, 500)
+        assert dice(result["mask"], truth) > 0.6
+        assert all(result[name] == results["grey.png"][name] for name in ("decision", "lambda1", "lambda2"))
+        assert np.array_equal(result["mask"], results["grey.png"]["mask"])
+        assert result["score"] == pytest.approx(results["grey.png"]["score"])
+    assert results["mono2.dcm"]["area_mm2"] == pytest.approx(results["mono2.dcm"]["area_px"] * 0.01)
+    assert results["grey.png"]["area_mm2"] is None
+
+
+def test_command_line_and_bundle_run_agree_with_the_call(phantom, tmp_path):
+    folder, _, box = phantom
+    (expected,) = predict(folder / "grey.png", box=box)
+    printed = subprocess.run(
+        [sys.executable, "-m", "monai_rescunet.cli", "predict", str(folder / "grey.png"),
+         "--box", ",".join(map(str, box)),
+         "--out", str(tmp_path / "cli")], capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert expected["decision"] in printed
+    (folder / "datalist.json").write_text(json.dumps({"training": [{"image": "grey.png", "box": box}], "testing": []}))
+    run_bundle("inference.yaml", folder, tmp_path / "bundle", features=None)
+    tables = [pd.read_csv(tmp_path / name / "results.csv") for name in ("cli", "bundle")]
+    for table in tables:
+        row = table.iloc[0]
+        assert (row.decision, row.lambda1, row.area_px) == (
+            expected["decision"],
+            expected["lambda1"],
+            expected["mask"].sum(),
+        )
+    labels = [np.asarray(Image.open(tmp_path / name / "grey_label.png")) for name in ("cli", "bundle")]
+    assert np.array_equal(labels[0], labels[1])
+    assert np.array_equal(labels[0].T > 0, expected["mask"])
+
+
+def test_several_boxes_are_several_masses_of_one_label_map(phantom, tmp_path):
+    folder, _, box = phantom
+    rows = predict(folder / "grey.png", box=[box, [400, 300, 500, 400]], point=[[100, 100]], out=tmp_path)
+    assert [row["mass"] for row in rows] == [0, 1, 2]
+    assert len(list(tmp_path.glob("*_label.png"))) == 1
+    assert [row["box"] for row in rows] == [" ".join(map(str, box)), "400 300 500 400", "100 100"]
+
+
+def test_without_a_box_the_whole_image_is_looked_at_and_the_row_says_so(phantom):
+    folder, *_ = phantom
+    assert predict(folder / "grey.png")[0]["box"] == "whole image"
+
+
+def test_the_otsu_mode_can_be_chosen(phantom):
+    folder, _, box = phantom
+    row = predict(folder / "grey.png", box=box, otsu_mode="fixed", lambda1=60, lambda2=61)[0]
+    assert (row["lambda1"], row["lambda2"], row["decision"]) == (60, 61, "malignant")
+
+
+@pytest.mark.parametrize(
+    ("name", "location", "message"),
+    [
+        ("none.png", {}, r"none\.png: there is no such file"),
+        (
+            "grey.png",
+            {"box": [700, 10, 800, 20]},
+            r"grey\.png: the box .* outside the image of 640 columns and 500 rows",
+        ),
+        ("grey.png", {"point": [10, 600]}, r"grey\.png: the point"),
+    ],
+)
+def test_unusable_input_is_named(phantom, tmp_path, name, location, message):
+    folder, *_ = phantom
+    with pytest.raises(InputError, match=message):
+        predict(folder / name, out=tmp_path / "out", **location)
+    assert not (tmp_path / "out" / "results.csv").exists()
+
+
+def test_no_image_is_an_error():
+    with pytest.raises(InputError, match="no image"):
+        predict([])
