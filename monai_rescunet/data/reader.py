@@ -18,7 +18,7 @@ from monai.utils import MetaKeys, ensure_tuple
 from PIL import Image, UnidentifiedImageError
 
 from monai_rescunet.classes import CLASS_VALUES
-from monai_rescunet.data.mammogram_dicom import read_mammogram_dicom
+from monai_rescunet.data.mammogram_dicom import MAX_SPACING_MM, read_mammogram_dicom
 from monai_rescunet.errors import InputError
 
 __all__ = ["MammogramReader", "image_format", "image_size"]
@@ -28,7 +28,6 @@ warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
 logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
 
 GREY_MODES = ("1", "L", "I", "I;16", "I;16B", "I;16L", "F")
-MAX_SPACING_MM = 1.0
 
 
 def image_format(path: Path) -> str | None:

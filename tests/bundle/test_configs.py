@@ -36,7 +36,7 @@ def test_everything_a_user_changes_is_a_top_level_name():
     "name",
     [
         "network", "features", "network_def", "roi_mode", "roi_context", "window_size", "roi_size", "supervision",
-        "levels", "otsu_mode", "kappa", "lesion_floor", "lambda1", "lambda2",
+        "levels", "otsu_mode", "otsu_levels", "kappa", "lesion_floor", "lambda1", "lambda2",
     ],
 )  # fmt: skip
 def test_training_evaluation_and_inference_agree(name):
