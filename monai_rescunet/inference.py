@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,9 @@ from monai_rescunet.bundle_root import bundle_root
 from monai_rescunet.errors import InputError
 
 __all__ = ["predict"]
+
+# MONAI warns that a caller keeps its own logging, as this one does
+logging.getLogger("monai.bundle.workflows").addFilter(lambda record: "skipping logging" not in record.msg)
 
 
 def predict(
