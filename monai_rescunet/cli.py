@@ -97,7 +97,8 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
     if not results.is_file():
         raise InputError(f"{results}: there is no such file; run inference first")
     table = pd.read_csv(results)
-    columns = {name: _FORMATS.get(name, str) for name in _SHOWN if name in table and table[name].notna().any()}
+    told = [name for name in _SHOWN if name in table and table[name].notna().any()]
+    columns = {name: _FORMATS.get(name, str) for name in told if name != "mass" or table[name].any()}
     view = Table(*columns)
     for row in table[list(columns)].to_dict("records"):
         cells = ["" if pd.isna(row[name]) else form(row[name]) for name, form in columns.items()]
@@ -110,7 +111,7 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
 @app.command()
 def phantom(
     out: Annotated[Path, typer.Argument(help="Folder to write to.")],
-    count: Annotated[int, typer.Option(min=1)] = 8,
+    count: Annotated[int, typer.Option(min=1)] = 12,
     seed: Annotated[int, typer.Option()] = 0,
     size: Annotated[tuple[int, int], typer.Option(help="Columns and rows.")] = (1000, 1000),
 ) -> None:

@@ -30,7 +30,7 @@ FILM_SIDE = 1000  # pixels of the film crops whose measures are used below
 
 
 def make_phantoms(
-    out: str | Path, *, count: int = 8, size: Sequence[int] = (1000, 1000), seed: int = 0
+    out: str | Path, *, count: int = 12, size: Sequence[int] = (1000, 1000), seed: int = 0
 ) -> list[dict[str, Any]]:
     """Write phantoms with their masks and `labels.csv`; two of a case follow one another, as two views would.
 
