@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from glob import escape
 from os.path import commonpath
 from pathlib import Path
@@ -93,9 +92,10 @@ def prepare_folder(
         if not folder.is_dir():
             raise InputError(f"{folder}: there is no such folder")
     report = FolderReport(folders[0] if len(folders) == 1 else Path(commonpath(folders)))
+    collector = _Collector(report.problems, strict)
     for folder in folders:
         prefix = "" if len(folders) == 1 else folder.relative_to(report.dataset_dir).as_posix() + "/"
-        report.entries += [_prefixed(entry, prefix) for entry in _entries(folder, report.problems, strict)]
+        report.entries += [_prefixed(entry, prefix) for entry in _entries(folder, collector)]
     if not report.entries:
         details = f": {report.problems[0]}" if report.problems else "; expected images, or labels.csv that names them"
         raise InputError(f"{', '.join(map(str, folders))}: no usable image{details}")
@@ -118,51 +118,59 @@ def _prefixed(entry: Entry, prefix: str) -> Entry:
     return entry | paths
 
 
-def _entries(root: Path, problems: list[str], strict: bool) -> list[Entry]:
-    """Return the entries of one folder."""
+class _Collector:
+    """Gathers entries; what is wrong with one is noted, or raised if asked to be strict."""
 
-    def attempt(where: str, make: Callable[[], Entry]) -> Iterator[Entry]:
+    def __init__(self, problems: list[str], strict: bool) -> None:
+        self.problems, self.strict = problems, strict
+
+    def gather(self, where: str, make: Callable[..., Entry], *args: Any) -> list[Entry]:
+        """Return the entry that `make` makes, or nothing."""
         try:
-            yield make()
+            return [make(*args)]
         except InputError as error:
-            message = f"{where}: {error}"
-            if strict:
-                raise InputError(message) from None
-            problems.append(message)
+            self.note(where, str(error))
+            return []
 
-    if (root / "labels.csv").is_file():
-        rows = _read_csv(root / "labels.csv", ("image", "mask", "label"))
-        found = [
-            entry
-            for number, row in rows
-            for entry in attempt(f"{root / 'labels.csv'} row {number}", partial(_from_row, root, row))
-        ]
-    else:
-        found = [entry for image in _images(root) for entry in attempt(str(image), partial(_from_image, root, image))]
-    boxed: list[Entry] = []
-    if (root / "boxes.csv").is_file():
-        rows = _read_csv(root / "boxes.csv", ("image", "x_min", "y_min", "x_max", "y_max"))
-        known = {entry["image"]: entry for entry in found}
-        boxed = [
-            entry
-            for number, row in rows
-            for entry in attempt(f"{root / 'boxes.csv'} row {number}", partial(_from_box, root, row, known))
-        ]
+    def note(self, where: str, fault: str) -> None:
+        if self.strict:
+            raise InputError(f"{where}: {fault}")
+        self.problems.append(f"{where}: {fault}")
+
+
+def _entries(root: Path, collector: _Collector) -> list[Entry]:
+    """Return the entries of one folder, the masses of one image one after the other."""
+    listed = _listed(root, collector)
+    boxed = _boxed(root, {entry["image"]: entry for entry in listed}, collector)
     with_box = {entry["image"] for entry in boxed}
-    masses: dict[str, list[Entry]] = {
-        entry["image"]: [] for entry in found + boxed
-    }  # of one image, one after the other
-    for entry in [entry for entry in found if entry["image"] not in with_box] + boxed:
+    masses: dict[str, list[Entry]] = {entry["image"]: [] for entry in listed + boxed}
+    for entry in [entry for entry in listed if entry["image"] not in with_box] + boxed:
         others = masses[entry["image"]]
-        if entry in [{key: value for key, value in other.items() if key != "mass"} for other in others]:
-            list(attempt(entry["image"], partial(_fail, "stands in two rows; the first is kept")))
+        if entry in others:
+            collector.note(entry["image"], "stands in two rows; the first is kept")
         else:
-            others.append(entry | {"mass": len(others)})
-    return [entry for entries in masses.values() for entry in entries]
+            others.append(entry)
+    return [entry | {"mass": mass} for entries in masses.values() for mass, entry in enumerate(entries)]
 
 
-def _fail(message: str) -> Entry:
-    raise InputError(message)
+def _listed(root: Path, collector: _Collector) -> list[Entry]:
+    """Return what labels.csv lists, or else the images there are."""
+    path = root / "labels.csv"
+    if not path.is_file():
+        return [entry for image in _images(root) for entry in collector.gather(str(image), _from_image, root, image)]
+    rows = _read_csv(path, ("image", "mask", "label"))
+    return [entry for number, row in rows for entry in collector.gather(f"{path} row {number}", _from_row, root, row)]
+
+
+def _boxed(root: Path, known: dict[str, Entry], collector: _Collector) -> list[Entry]:
+    """Return the masses of boxes.csv, if it is there."""
+    path = root / "boxes.csv"
+    if not path.is_file():
+        return []
+    rows = _read_csv(path, ("image", "x_min", "y_min", "x_max", "y_max"))
+    return [
+        entry for number, row in rows for entry in collector.gather(f"{path} row {number}", _from_box, root, row, known)
+    ]
 
 
 def _read_csv(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
