@@ -23,7 +23,7 @@ Entry = dict[str, Any]
 
 
 def read_datalist(path: str | Path, dataset_dir: str | Path, section: str = "training") -> list[Entry]:
-    """Return the entries of a datalist with absolute paths.
+    """Return the entries of a datalist with absolute paths, the masses of one image one after the other.
 
     Args:
         path: the datalist.
@@ -51,7 +51,10 @@ def read_datalist(path: str | Path, dataset_dir: str | Path, section: str = "tra
             entries.append(_checked(entry, Path(dataset_dir)))
         except InputError as error:
             raise InputError(f"{path}: entry {number} of {section!r}: {error}") from None
-    return entries
+    masses: dict[str, list[Entry]] = {}
+    for entry in entries:
+        masses.setdefault(entry["image"], []).append(entry)
+    return [entry for of_one_image in masses.values() for entry in of_one_image]
 
 
 def write_datalist(path: str | Path, training: Sequence[Entry], testing: Sequence[Entry] = ()) -> None:

@@ -13,6 +13,7 @@ import nibabel
 import numpy as np
 import pandas as pd
 from ignite.engine import Engine, Events
+from monai.utils import convert_to_tensor
 from PIL import Image
 
 from monai_rescunet.classes import CLASS_VALUES, COLOURS, NO_LESION, UNDECIDED
@@ -96,8 +97,8 @@ class SaveMassResults:
         area = int((mask > 0).sum())
         dice = None
         if entry.get(self.label_key) is not None:
-            truth = entry[self.label_key].to(mask.device) > 0
-            dice = segmentation_metrics((mask > 0).as_subclass(type(truth)), truth)["dice"]
+            truth = convert_to_tensor(entry[self.label_key], track_meta=False, device=mask.device)
+            dice = segmentation_metrics(mask > 0, truth > 0)["dice"]
         return {
             "image": relative_name(path, self.dataset_dir),
             "mass": entry.get("mass", 0),
@@ -116,6 +117,8 @@ class SaveMassResults:
     def _finish_image(self) -> None:
         if self._current is None or self.output_dir is None:
             return
+        if self._current.path in self._stems.values():
+            raise InputError(f"{self._current.path}: its masses do not follow one another; sort the entries by image")
         stem = self._stem(self._current.path)
         self._current.write(self.output_dir, stem, self.overlay)
 
@@ -123,10 +126,10 @@ class SaveMassResults:
         """Return the image's stem, with its folders before it where another image has the same."""
         relative = Path(relative_name(path, self.dataset_dir))
         bare = relative.name.removesuffix(".gz")
-        for stem in (Path(bare).stem, bare, "__".join((*relative.parent.parts, bare)).strip("/")):
-            if self._stems.setdefault(stem, path) == path:
-                return stem
-        raise InputError(f"{path}: the image appears twice under one name; its masses must follow one another")
+        names = (Path(bare).stem, bare, "__".join((*relative.parent.parts, bare)).replace("/", ""))
+        stem = next(name for name in names if name not in self._stems)
+        self._stems[stem] = path
+        return stem
 
     def _complete(self, engine: Engine) -> None:
         self._finish_image()

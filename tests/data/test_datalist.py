@@ -36,6 +36,11 @@ def test_paths_become_absolute_and_the_rest_stays(folder):
     }
 
 
+def test_masses_of_one_image_follow_one_another(folder):
+    path = datalist_of(folder, *({"image": f"images/{name}.png", "mass": i} for i, name in enumerate("abab")))
+    assert [entry["mass"] for entry in read_datalist(path, folder)] == [0, 2, 1, 3]
+
+
 def test_several_masks_stay_a_list_and_empty_values_are_dropped(folder):
     entry = {"image": "images/a.png", "label": ["masks/a.png", "masks/a.png"], "box": None}
     (read,) = read_datalist(datalist_of(folder, entry), folder)

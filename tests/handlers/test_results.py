@@ -15,6 +15,7 @@ from monai.transforms import LoadImaged
 from PIL import Image
 
 from monai_rescunet.data import MammogramReader
+from monai_rescunet.errors import InputError
 from monai_rescunet.handlers import SaveMassResults
 
 GREY = np.random.default_rng(0).integers(0, 255, (50, 40)).astype(np.uint8)
@@ -54,6 +55,15 @@ def test_where_masses_overlap_the_higher_score_is_painted(tmp_path, write_png):
     assert rows.mass.tolist() == [0, 1]
     assert rows.area_px.tolist() == [200, 200]
     assert rows.box.tolist() == ["1 2 30 40.5"] * 2
+
+
+def test_masses_of_one_image_apart_from_each_other_are_refused(tmp_path, write_png):
+    """Or the second would be painted over the first one's label map."""
+    one, other = write_png(GREY, "a.png"), write_png(GREY, "b.png")
+    masses = [mass(path, slice(0, 9), slice(0, 9), 1, 0.6) for path in (one, other, one)]
+    with pytest.raises(InputError, match="sort the entries by image"):
+        save(tmp_path / "out", *masses)
+    assert not (tmp_path / "out" / "results.csv").exists()
 
 
 def test_dice_is_that_of_the_whole_image(tmp_path, write_png):
