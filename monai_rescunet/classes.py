@@ -16,6 +16,9 @@ CLASS_VALUES = {BENIGN: 1, MALIGNANT: 2}
 UNDECIDED = 3
 """Value that only results hold: a mass outlined by a network of binary supervision, which decides on no class."""
 
+WHOLE_IMAGE = "whole image"
+"""What results have for a box where nothing said where the mass is."""
+
 PAPER_GREY_LEVELS = {0: BACKGROUND, 128: CLASS_VALUES[BENIGN], 255: CLASS_VALUES[MALIGNANT]}
 """The paper's mask grey levels (section II-A: black, gray, white) and the label map values they stand for."""
 

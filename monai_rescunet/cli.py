@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from monai_rescunet import __version__
-from monai_rescunet.classes import MALIGNANT
+from monai_rescunet.classes import MALIGNANT, WHOLE_IMAGE
 from monai_rescunet.errors import InputError
 
 _SHOWN = ("image", "mass", "decision", "score", "lambda1", "lambda2", "area_px", "area_mm2", "dice")
@@ -105,6 +105,12 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
         view.add_row(*cells, style="red" if row["decision"] == MALIGNANT else None)
     console = Console()
     console.print(view)
+    unlocated = int((table["box"] == WHOLE_IMAGE).sum()) if "box" in table else 0
+    if unlocated:
+        console.print(
+            f"[yellow]{unlocated} of them are of a whole image: nothing said where its mass is, and the network "
+            "expects one that fills most of what it sees. Give a box.[/]"
+        )
     console.print(f"{len(table)} masses; every column, label maps and overlays in {results.parent}")
 
 

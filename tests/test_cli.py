@@ -50,6 +50,12 @@ def test_results_are_shown_as_a_table(tmp_path):
     assert "area_mm2" not in output
 
 
+def test_results_of_whole_images_say_so(tmp_path):
+    table = pd.DataFrame({"image": ["a.png", "b.png"], "box": ["whole image", "1 2 3 4"], "decision": ["benign"] * 2})
+    table.to_csv(tmp_path / "results.csv", index=False)
+    assert "1 of them are of a whole image" in run("show", str(tmp_path / "results.csv")).output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -16,7 +16,7 @@ from ignite.engine import Engine, Events
 from monai.utils import convert_to_tensor
 from PIL import Image
 
-from monai_rescunet.classes import CLASS_VALUES, COLOURS, NO_LESION, UNDECIDED
+from monai_rescunet.classes import CLASS_VALUES, COLOURS, NO_LESION, UNDECIDED, WHOLE_IMAGE
 from monai_rescunet.data.mammogram_dicom import mammogram_picture
 from monai_rescunet.data.reader import MammogramReader, image_format
 from monai_rescunet.errors import InputError
@@ -204,6 +204,6 @@ def _label_png(label: np.ndarray) -> bytes:
 def _describe(roi: Mapping[str, Any]) -> str:
     """Return the box or point as it stands in the table: `x_min y_min x_max y_max`, `x y`, or `whole image`."""
     if roi["source"] == "image":
-        return "whole image"
+        return WHOLE_IMAGE
     values = [float(v) for v in roi["box"]]
     return " ".join(f"{v:g}" for v in (values[:2] if roi["source"] == "point" else values))
