@@ -66,7 +66,7 @@ def image_size(path: Path) -> tuple[int, int]:
             header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
             return int(header.Columns), int(header.Rows)
         if kind == "nifti":
-            columns, rows = nibabel.load(path).shape[:2]
+            columns, rows = _open_nifti(path).shape[:2]
             return int(columns), int(rows)
         with Image.open(path) as image:
             return image.size
@@ -162,12 +162,16 @@ def _grey(image: Image.Image, path: Path) -> np.ndarray:
     return channels[..., 0]
 
 
-def _read_nifti(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
-    # from_bytes and not load: load goes by the suffix
+def _open_nifti(path: Path) -> nibabel.Nifti1Image:
+    """Return a NIfTI image whatever its file is called; `nibabel.load` goes by the suffix."""
     raw = path.read_bytes()
     raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
     nifti_class = nibabel.Nifti2Image if raw[4:7] in (b"n+2", b"ni2") else nibabel.Nifti1Image
-    image = nifti_class.from_bytes(raw)
+    return nifti_class.from_bytes(raw)
+
+
+def _read_nifti(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
+    image = _open_nifti(path)
     shape = image.shape
     if len(shape) < 2 or any(length != 1 for length in shape[2:]):
         raise InputError(f"{path}: has the shape {shape}; expected one slice, (columns, rows) or (columns, rows, 1)")

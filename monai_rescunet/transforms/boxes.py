@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from monai_rescunet.errors import InputError
+from monai_rescunet.errors import EMPTY_MASK, InputError
 
 __all__ = ["Box", "check_box", "check_point", "jitter_box", "lesion_box"]
 
@@ -68,7 +68,7 @@ def lesion_box(label: Tensor) -> Box:
     lesion = torch.as_tensor(label).ne(0).any(dim=0)
     columns, rows = (lesion.any(dim=dim).nonzero().flatten() for dim in (1, 0))
     if len(columns) == 0:
-        raise InputError("the mask is empty; expected at least one pixel of a mass: correct the mask or leave it out")
+        raise InputError(EMPTY_MASK)
     return float(columns[0]), float(rows[0]), float(columns[-1]) + 1, float(rows[-1]) + 1
 
 

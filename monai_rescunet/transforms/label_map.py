@@ -12,7 +12,7 @@ from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends, convert_to_tensor
 
 from monai_rescunet.classes import BACKGROUND, CLASS_VALUES, PAPER_GREY_LEVELS
-from monai_rescunet.errors import InputError
+from monai_rescunet.errors import EMPTY_MASK, InputError
 
 __all__ = ["ToLabelMap", "ToLabelMapd"]
 
@@ -57,9 +57,7 @@ class ToLabelMap(Transform):
     def _mapping(found: tuple[float, ...], mass_class: str | None) -> dict[float, int]:
         """Say which label value each grey value found in the mask stands for."""
         if not found:
-            raise InputError(
-                "the mask is empty; expected at least one pixel of a mass: correct the mask or leave it out"
-            )
+            raise InputError(EMPTY_MASK)
         label_map = {value: value for value in CLASS_VALUES.values()}
         for levels in (label_map, PAPER_GREY_LEVELS):
             if len(found) > 1 and set(found) <= set(levels):

@@ -57,6 +57,7 @@ def test_nifti_is_told_by_content(tmp_path, shape, suffix):
     assert loaded.meta["spacing_source"] == "nifti"
     assert loaded.meta["spacing"] == pytest.approx([0.07, 0.08])
     assert image_format(path) == "nifti"
+    assert image_size(path) == (4, 6)
 
 
 def test_nifti_of_1_mm_has_an_unknown_spacing(tmp_path):
