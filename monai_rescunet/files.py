@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+from io import BytesIO
 from pathlib import Path
+
+from PIL import Image
 
 from monai_rescunet.errors import InputError
 
-__all__ = ["relative_name", "write_atomically"]
+__all__ = ["png_bytes", "relative_name", "write_atomically"]
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -32,6 +35,13 @@ def write_atomically(path: Path, content: str | bytes) -> None:
                 raise
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); choose an output folder with room") from error
+
+
+def png_bytes(image: Image.Image) -> bytes:
+    """Return an image as the content of a PNG file."""
+    content = BytesIO()
+    image.save(content, format="png")
+    return content.getvalue()
 
 
 def _umask() -> int:

@@ -7,7 +7,7 @@ show that the software runs; no figure measured on them says how well it works.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO, StringIO
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from skimage.draw import line_aa
 
 from monai_rescunet.classes import BENIGN, MALIGNANT
 from monai_rescunet.errors import InputError
-from monai_rescunet.files import write_atomically
+from monai_rescunet.files import png_bytes, write_atomically
 
 __all__ = ["make_phantom", "make_phantoms"]
 
@@ -63,8 +63,8 @@ def make_phantoms(
             "label": name,
             "case": f"phantom_case_{case:03d}",
         }
-        write_atomically(out / row["image"], _png(image))
-        write_atomically(out / row["mask"], _png(mask.astype(np.uint8) * 255))
+        write_atomically(out / row["image"], png_bytes(Image.fromarray(image)))
+        write_atomically(out / row["mask"], png_bytes(Image.fromarray(mask.astype(np.uint8) * 255)))
         rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
         made.append({**row, "box": [int(v) for v in (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)]})
     table = StringIO()
@@ -180,9 +180,3 @@ def _wave(rng: np.random.Generator, angle: np.ndarray, orders: np.ndarray, ampli
     waves = sum(np.cos(order * angle + phase) / order for order, phase in zip(orders, phases, strict=True))
     scale = amplitude / np.sqrt(0.5 * sum(1 / order**2 for order in orders))
     return np.asarray(waves) * scale
-
-
-def _png(array: np.ndarray) -> bytes:
-    content = BytesIO()
-    Image.fromarray(array).save(content, format="png")
-    return content.getvalue()

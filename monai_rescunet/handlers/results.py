@@ -20,7 +20,7 @@ from monai_rescunet.classes import CLASS_VALUES, COLOURS, NO_LESION, UNDECIDED, 
 from monai_rescunet.data.mammogram_dicom import mammogram_picture
 from monai_rescunet.data.reader import MammogramReader, image_format
 from monai_rescunet.errors import InputError
-from monai_rescunet.files import relative_name, write_atomically
+from monai_rescunet.files import png_bytes, relative_name, write_atomically
 from monai_rescunet.metrics import segmentation_metrics
 from monai_rescunet.transforms.overlay import draw_overlay
 
@@ -173,9 +173,8 @@ class _ImageResult:
             write_atomically(folder / f"{stem}_label.png", _label_png(self.label))
         if overlay:
             picture = mammogram_picture(path) if kind == "dicom" else MammogramReader().get_data([path])[0]
-            content = BytesIO()
-            draw_overlay(picture, self.label, self.captions).save(content, format="png")
-            write_atomically(folder / f"{stem}_overlay.png", content.getvalue())
+            image = draw_overlay(picture, self.label, self.captions)
+            write_atomically(folder / f"{stem}_overlay.png", png_bytes(image))
 
     def _write_nifti(self, path: Path) -> None:
         assert self.label is not None
@@ -196,9 +195,7 @@ def _label_png(label: np.ndarray) -> bytes:
     for value in (*CLASS_VALUES.values(), UNDECIDED):
         palette[value] = COLOURS[value]
     image.putpalette(palette.ravel().tolist())
-    content = BytesIO()
-    image.save(content, format="png")
-    return content.getvalue()
+    return png_bytes(image)
 
 
 def _describe(roi: Mapping[str, Any]) -> str:
