@@ -2,70 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from glob import escape
 from os.path import commonpath
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-from monai_rescunet.classes import BENIGN, CLASS_VALUES, MALIGNANT
+from monai_rescunet.classes import CLASS_VALUES
+from monai_rescunet.data.collection import CollectionReport, Collector, Entry, read_csv_rows
 from monai_rescunet.data.datalist import path_below
-from monai_rescunet.data.folds import assign_folds
 from monai_rescunet.data.reader import image_format, image_size
 from monai_rescunet.errors import InputError
 from monai_rescunet.transforms.boxes import check_box
 
-__all__ = ["FolderReport", "prepare_folder"]
+__all__ = ["prepare_folder"]
 
-Entry = dict[str, Any]
 MASK_FOLDERS = ("mask", "masks")
-
-
-@dataclass
-class FolderReport:
-    """What a folder holds.
-
-    Attributes:
-        dataset_dir: folder that the entries' paths are relative to.
-        entries: one a mass, in the datalist's form, with folds where every mass has a class.
-        problems: what was left out, with file and row.
-        without_folds: why the entries have no folds, where they have none.
-    """
-
-    dataset_dir: Path
-    entries: list[Entry] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    without_folds: str = ""
-
-    def summary(self) -> str:
-        """Return the counts as one line a fact."""
-        classes = Counter(entry.get("class", "without class") for entry in self.entries)
-        roi = Counter(
-            "box" if "box" in entry else "mask" if "label" in entry else "whole image" for entry in self.entries
-        )
-        lines = [
-            f"{len(self.entries)} masses in {len({e['image'] for e in self.entries})} images of "
-            f"{len({e['case'] for e in self.entries})} cases: "
-            + ", ".join(f"{classes[name]} {name}" for name in (*CLASS_VALUES, "without class") if classes[name]),
-            "region of interest from: " + ", ".join(f"{name} {count}" for name, count in roi.items()),
-        ]
-        for fold in sorted({entry["fold"] for entry in self.entries if "fold" in entry}):
-            held = Counter(entry["class"] for entry in self.entries if entry["fold"] == fold)
-            lines.append(f"fold {fold}: {held[BENIGN]} benign, {held[MALIGNANT]} malignant")
-        if self.without_folds:
-            lines.append(f"no folds: {self.without_folds}")
-        if self.problems:
-            lines.append(f"left out: {len(self.problems)}")
-        return "\n".join(lines)
 
 
 def prepare_folder(
     roots: Sequence[str | Path], *, n_splits: int = 3, seed: int = 0, strict: bool = False
-) -> FolderReport:
+) -> CollectionReport:
     """Return the masses of one folder, or of several as one collection.
 
     A folder says where its masses are in one of these ways, tried in this order:
@@ -91,18 +47,15 @@ def prepare_folder(
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"{folder}: there is no such folder")
-    report = FolderReport(folders[0] if len(folders) == 1 else Path(commonpath(folders)))
-    collector = _Collector(report.problems, strict)
+    report = CollectionReport(folders[0] if len(folders) == 1 else Path(commonpath(folders)))
+    collector = Collector(report.problems, strict)
     for folder in folders:
         prefix = "" if len(folders) == 1 else folder.relative_to(report.dataset_dir).as_posix() + "/"
         report.entries += [_prefixed(entry, prefix) for entry in _entries(folder, collector)]
     if not report.entries:
         details = f": {report.problems[0]}" if report.problems else "; expected images, or labels.csv that names them"
         raise InputError(f"{', '.join(map(str, folders))}: no usable image{details}")
-    try:
-        report.entries = assign_folds(report.entries, n_splits, seed)
-    except InputError as error:
-        report.without_folds = str(error)
+    report.assign_folds(n_splits, seed)
     for entry in report.entries:
         entry.pop("collection", None)
     return report
@@ -118,27 +71,7 @@ def _prefixed(entry: Entry, prefix: str) -> Entry:
     return entry | paths
 
 
-class _Collector:
-    """Gathers entries; what is wrong with one is noted, or raised if asked to be strict."""
-
-    def __init__(self, problems: list[str], strict: bool) -> None:
-        self.problems, self.strict = problems, strict
-
-    def gather(self, where: str, make: Callable[..., Entry], *args: Any) -> list[Entry]:
-        """Return the entry that `make` makes, or nothing."""
-        try:
-            return [make(*args)]
-        except InputError as error:
-            self.note(where, str(error))
-            return []
-
-    def note(self, where: str, fault: str) -> None:
-        if self.strict:
-            raise InputError(f"{where}: {fault}")
-        self.problems.append(f"{where}: {fault}")
-
-
-def _entries(root: Path, collector: _Collector) -> list[Entry]:
+def _entries(root: Path, collector: Collector) -> list[Entry]:
     """Return the entries of one folder, the masses of one image one after the other."""
     listed = _listed(root, collector)
     boxed = _boxed(root, {entry["image"]: entry for entry in listed}, collector)
@@ -153,44 +86,23 @@ def _entries(root: Path, collector: _Collector) -> list[Entry]:
     return [entry | {"mass": mass} for entries in masses.values() for mass, entry in enumerate(entries)]
 
 
-def _listed(root: Path, collector: _Collector) -> list[Entry]:
+def _listed(root: Path, collector: Collector) -> list[Entry]:
     """Return what labels.csv lists, or else the images there are."""
     path = root / "labels.csv"
     if not path.is_file():
         return [entry for image in _images(root) for entry in collector.gather(str(image), _from_image, root, image)]
-    rows = _read_csv(path, ("image", "mask", "label"))
+    rows = read_csv_rows(path, ("image", "mask", "label"))
     return [entry for number, row in rows for entry in collector.gather(f"{path} row {number}", _from_row, root, row)]
 
 
-def _boxed(root: Path, known: dict[str, Entry], collector: _Collector) -> list[Entry]:
+def _boxed(root: Path, known: dict[str, Entry], collector: Collector) -> list[Entry]:
     """Return the masses of boxes.csv, if it is there."""
     path = root / "boxes.csv"
     if not path.is_file():
         return []
-    rows = _read_csv(path, ("image", "x_min", "y_min", "x_max", "y_max"))
+    rows = read_csv_rows(path, ("image", "x_min", "y_min", "x_max", "y_max"))
     return [
         entry for number, row in rows for entry in collector.gather(f"{path} row {number}", _from_box, root, row, known)
-    ]
-
-
-def _read_csv(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    """Return the rows with their line numbers; every cell is trimmed text."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:
-        raise InputError(
-            f"{path}: cannot be read as CSV ({error}); expected the columns {', '.join(columns)}"
-        ) from error
-    table.columns = [str(name).strip() for name in table.columns]
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise InputError(
-            f"{path}: has no column {', '.join(missing)}; found {', '.join(table.columns)}, "
-            f"expected {', '.join(columns)}"
-        )
-    return [
-        (number, {str(name): str(cell).strip() for name, cell in row.items()})
-        for number, row in enumerate(table.to_dict("records"), start=2)  # the header is row 1
     ]
 
 

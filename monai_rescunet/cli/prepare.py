@@ -1,0 +1,45 @@
+"""`prepare`: the datalist of a collection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from monai_rescunet.data import CollectionReport
+
+__all__ = ["prepare"]
+
+prepare = typer.Typer(help="Write a MONAI datalist for a collection.", no_args_is_help=True)
+
+Out = Annotated[Path, typer.Option(help="The datalist to write.")]
+Folds = Annotated[int, typer.Option(min=2, help="Folds, grouped by case.")]
+Seed = Annotated[int, typer.Option(help="Seed of the folds.")]
+Strict = Annotated[bool, typer.Option(help="Stop at the first problem.")]
+
+
+@prepare.command("folder")
+def prepare_folder(
+    roots: Annotated[list[Path], typer.Argument(help="Folder of images; several become one collection.")],
+    out: Out,
+    folds: Folds = 3,
+    seed: Seed = 0,
+    strict: Strict = False,
+) -> None:
+    """Write the datalist of a folder: labels.csv, benign/ and malignant/, or images with masks or boxes.csv."""
+    from monai_rescunet.data import prepare_folder as prepare_images
+
+    _write(out, prepare_images(roots, n_splits=folds, seed=seed, strict=strict))
+
+
+def _write(out: Path, report: CollectionReport) -> None:
+    """Write a collection's datalist and tell what it holds."""
+    from monai_rescunet.data import write_datalist
+
+    write_datalist(out, report.entries, report.testing)
+    for problem in report.problems:
+        typer.echo(f"left out: {problem}", err=True)
+    typer.echo(report.summary())
+    typer.echo(f"wrote {out}; its paths are relative to {report.dataset_dir}")

@@ -1,0 +1,122 @@
+"""What every collection's adapter shares: gathering masses, noting what is left out, folds and counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from monai_rescunet.classes import BENIGN, CLASS_VALUES, MALIGNANT
+from monai_rescunet.data.folds import assign_folds
+from monai_rescunet.errors import InputError
+
+__all__ = ["CollectionReport", "Collector", "Entry", "read_csv_rows"]
+
+Entry = dict[str, Any]
+
+
+@dataclass
+class CollectionReport:
+    """What a collection holds.
+
+    Attributes:
+        dataset_dir: folder that the entries' paths are relative to.
+        entries: one a mass, in the datalist's form, with folds where every mass has a class.
+        testing: masses that the collection itself keeps aside for the last judgement.
+        problems: what was left out, with file and row.
+        without_folds: why the entries have no folds, where they have none.
+    """
+
+    dataset_dir: Path
+    entries: list[Entry] = field(default_factory=list)
+    testing: list[Entry] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    without_folds: str = ""
+
+    def assign_folds(self, n_splits: int, seed: int) -> None:
+        """Give the entries their folds, or say why they have none."""
+        try:
+            self.entries = assign_folds(self.entries, n_splits, seed)
+        except InputError as error:
+            self.without_folds = str(error)
+
+    def summary(self) -> str:
+        """Return the counts as one line a fact."""
+        classes = Counter(entry.get("class", "without class") for entry in self.entries)
+        roi = Counter(
+            "box" if "box" in entry else "mask" if "label" in entry else "whole image" for entry in self.entries
+        )
+        lines = [
+            f"{len(self.entries)} masses in {len({e['image'] for e in self.entries})} images of "
+            f"{len({e['case'] for e in self.entries})} cases: "
+            + ", ".join(f"{classes[name]} {name}" for name in (*CLASS_VALUES, "without class") if classes[name]),
+            "region of interest from: " + ", ".join(f"{name} {count}" for name, count in roi.items()),
+        ]
+        for fold in sorted({entry["fold"] for entry in self.entries if "fold" in entry}):
+            held = Counter(entry["class"] for entry in self.entries if entry["fold"] == fold)
+            lines.append(f"fold {fold}: {held[BENIGN]} benign, {held[MALIGNANT]} malignant")
+        if self.without_folds:
+            lines.append(f"no folds: {self.without_folds}")
+        if self.problems:
+            lines.append(f"left out: {len(self.problems)}")
+        return "\n".join(lines)
+
+
+class Collector:
+    """Gathers entries; what is wrong with one is noted, or raised if asked to be strict.
+
+    Args:
+        problems: the report's list, which notes go to.
+        strict: raise an `InputError` instead.
+    """
+
+    def __init__(self, problems: list[str], strict: bool) -> None:
+        self.problems, self.strict = problems, strict
+
+    def gather(self, where: str, make: Callable[..., Entry], *args: Any) -> list[Entry]:
+        """Return the entry that `make` makes of `args`, or nothing; `where` names the file and row."""
+        try:
+            return [make(*args)]
+        except InputError as error:
+            self.note(where, str(error))
+            return []
+
+    def note(self, where: str, fault: str) -> None:
+        """Leave something out, saying why."""
+        if self.strict:
+            raise InputError(f"{where}: {fault}")
+        self.problems.append(f"{where}: {fault}")
+
+
+def read_csv_rows(path: Path, columns: Sequence[str], *, separator: str = ",") -> list[tuple[int, dict[str, str]]]:
+    """Return the rows of a table with their numbers; every cell is trimmed text.
+
+    Args:
+        path: a CSV file; its header is row 1.
+        columns: those it must have.
+        separator: between cells.
+
+    Raises:
+        InputError: it cannot be read, or lacks a column.
+    """
+    try:
+        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, OSError) as error:
+        raise InputError(
+            f"{path}: cannot be read as CSV ({error}); expected the columns {', '.join(columns)}"
+        ) from error
+    table.columns = [str(name).strip() for name in table.columns]
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"{path}: has no column {', '.join(missing)}; found {', '.join(table.columns)}, "
+            f"expected {', '.join(columns)}"
+        )
+    return [
+        (number, {str(name): str(cell).strip() for name, cell in row.items()})
+        for number, row in enumerate(table.to_dict("records"), start=2)  # the header is row 1
+    ]
