@@ -11,7 +11,7 @@ from typing import Any
 from monai.bundle import ConfigWorkflow
 
 from monai_rescunet.bundle_root import bundle_root
-from monai_rescunet.errors import InputError
+from monai_rescunet.errors import InputError, input_error_behind
 
 __all__ = ["predict"]
 
@@ -42,7 +42,8 @@ def predict(
         `(columns, rows)` of the image's size. With neither box nor point the whole image is the region of interest.
 
     Raises:
-        InputError: an image cannot be read, or a box or point does not lie in it.
+        InputError: an image cannot be read, or a box or point does not lie in it. Of several images the others are
+            judged and written to `out` before it is raised, unless `strict=True` is given.
 
     Example:
         >>> from monai_rescunet import predict  # doctest: +SKIP
@@ -77,19 +78,12 @@ def predict(
             workflow.initialize()
             workflow.run()
         except RuntimeError as error:
-            fault = _input_error(error)
+            fault = input_error_behind(error)
             if fault is None:
                 raise
             raise fault from None
     results = workflow.parser.get_parsed_content("results")
     return [{**row, "mask": mask} for row, mask in zip(results.rows, results.masks, strict=True)]
-
-
-def _input_error(error: BaseException | None) -> InputError | None:
-    """Return the bad input behind an error; MONAI wraps what a transform raises."""
-    while error is not None and not isinstance(error, InputError):
-        error = error.__cause__ or error.__context__
-    return error
 
 
 def _several(value: Any) -> list[Sequence[float]]:

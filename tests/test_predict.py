@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -114,6 +115,33 @@ def test_unusable_input_is_named(phantom, tmp_path, name, location, message):
     with pytest.raises(InputError, match=message):
         predict(folder / name, out=tmp_path / "out", **location)
     assert not (tmp_path / "out" / "results.csv").exists()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_one_unreadable_image_leaves_the_others_their_results(phantom, tmp_path, workers):
+    folder, _, box = phantom
+    (folder / "cut.png").write_bytes((folder / "grey.png").read_bytes()[:3000])
+    names = ["cut.png", "grey.png", "mono2.dcm"]
+    with pytest.raises(InputError, match=r"1 of 3 masses were left out .*cut\.png"):
+        predict([folder / name for name in names], box=box, out=tmp_path, num_workers=workers)
+    images = pd.read_csv(tmp_path / "results.csv").image
+    assert [Path(image).name for image in images] == names[1:]
+
+
+def test_strict_stops_at_the_first_unreadable_image(phantom, tmp_path):
+    folder, _, box = phantom
+    (folder / "empty.png").touch()
+    with pytest.raises(InputError, match=r"empty\.png: it is empty"):
+        predict([folder / "grey.png", folder / "empty.png"], box=box, out=tmp_path, strict=True)
+    assert not (tmp_path / "results.csv").exists()
+
+
+def test_nothing_readable_is_no_result(tmp_path):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=r"none of the 2 masses could be used; the first: .*a\.png"):
+        predict([tmp_path / "a.png", tmp_path / "b.png"], out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_no_image_is_an_error():

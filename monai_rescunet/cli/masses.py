@@ -33,6 +33,7 @@ def predict(
     point: Annotated[list[str] | None, typer.Option(help="x,y in pixels in a mass; may be repeated.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for label maps, overlays and results.csv.")] = Path("predictions"),
     otsu_mode: Annotated[str, typer.Option(help="anchored or paper.")] = "anchored",
+    strict: Annotated[bool, typer.Option(help="Stop at the first unreadable image.")] = False,
 ) -> None:
     """Outline the masses of images and decide whether they look benign or malignant."""
     from monai_rescunet.inference import predict as predict_masses
@@ -43,6 +44,7 @@ def predict(
         point=[_numbers(text, "--point", 2) for text in point or []] or None,
         out=out,
         otsu_mode=otsu_mode,
+        strict=strict,
     )
     show(out / "results.csv")
 

@@ -4,11 +4,14 @@ from monai_rescunet.data.collection import CollectionReport
 from monai_rescunet.data.datalist import read_datalist, split_by_fold, write_datalist
 from monai_rescunet.data.folder import prepare_folder
 from monai_rescunet.data.folds import assign_folds
+from monai_rescunet.data.lenient import LenientDataLoader, LenientDataset
 from monai_rescunet.data.phantoms import make_phantom, make_phantoms
 from monai_rescunet.data.reader import MammogramReader
 
 __all__ = [
     "CollectionReport",
+    "LenientDataLoader",
+    "LenientDataset",
     "MammogramReader",
     "assign_folds",
     "make_phantom",
