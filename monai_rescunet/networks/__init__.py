@@ -2,8 +2,21 @@
 
 from monai_rescunet.networks.encoder_decoder import ResCUNet, SegNet, USegNet
 from monai_rescunet.networks.fcn8s import FCN8s
+from monai_rescunet.networks.folding import fold_batch_norms
+from monai_rescunet.networks.image_head import ImageHead
 from monai_rescunet.networks.registry import NETWORKS, get_network
 from monai_rescunet.networks.unet import UNet
 from monai_rescunet.networks.vgg16 import load_vgg16_encoder
 
-__all__ = ["NETWORKS", "FCN8s", "ResCUNet", "SegNet", "UNet", "USegNet", "get_network", "load_vgg16_encoder"]
+__all__ = [
+    "NETWORKS",
+    "FCN8s",
+    "ImageHead",
+    "ResCUNet",
+    "SegNet",
+    "UNet",
+    "USegNet",
+    "fold_batch_norms",
+    "get_network",
+    "load_vgg16_encoder",
+]

@@ -41,6 +41,8 @@ class FCN8s(nn.Module):
         torch.Size([1, 1, 65, 48])
     """
 
+    deepest = "encoder.4"
+
     def __init__(
         self,
         spatial_dims: int = 2,

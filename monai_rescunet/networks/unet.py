@@ -42,6 +42,8 @@ class UNet(BasicUNet):
         torch.Size([1, 1, 65, 48])
     """
 
+    deepest = "down_4"
+
     def __init__(
         self,
         spatial_dims: int = 2,
