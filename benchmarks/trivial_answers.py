@@ -25,11 +25,10 @@ from monai_rescunet.metrics import segmentation_metrics
 from monai_rescunet.transforms import CropMassROId, ToLabelMapd
 
 
-def ellipse(box: list[float], square: list[int], side: int) -> Tensor:
+def ellipse(box: list[float], region: list[int], side: int) -> Tensor:
     """Return the ellipse inscribed in a box, in the pixels of the region of interest."""
-    scale = side / square[2]
-    x_min, x_max = ((v - square[0]) * scale for v in box[::2])
-    y_min, y_max = ((v - square[1]) * scale for v in box[1::2])
+    x_min, x_max = ((v - region[0]) * side / region[2] for v in box[::2])
+    y_min, y_max = ((v - region[1]) * side / region[3] for v in box[1::2])
     x, y = torch.meshgrid(*[torch.arange(side) + 0.5] * 2, indexing="ij")
     return (((2 * x - x_min - x_max) / (x_max - x_min)) ** 2 + ((2 * y - y_min - y_max) / (y_max - y_min)) ** 2 < 1)[
         None
@@ -49,8 +48,8 @@ def main(dataset_dir: str, datalist: str, box_jitter: float = 0.0) -> None:
     masses = []
     for entry in read_datalist(datalist, dataset_dir):
         crop = load(entry)
-        square = crop["label"].applied_operations[-1]["extra_info"]["square"]
-        inscribed = ellipse(crop["roi"]["box"], square, parameters["roi_size"])
+        region = crop["label"].applied_operations[-1]["extra_info"]["region"]
+        inscribed = ellipse(crop["roi"]["box"], region, parameters["roi_size"])
         collection = Path(entry["image"]).relative_to(Path(dataset_dir).resolve()).parts[0]
         masses.append((collection, entry.get("fold", 0), crop["label"].as_tensor() > 0, inscribed))
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from monai.bundle import ConfigWorkflow
 
 from monai_rescunet.bundle_root import bundle_root
@@ -90,4 +91,4 @@ def _several(value: Any) -> list[Sequence[float]]:
     """Return a list of boxes or points from none, one or several."""
     if value is None:
         return []
-    return [value] if isinstance(value[0], int | float) else list(value)
+    return list(value) if np.ndim(value) > 1 else [value]

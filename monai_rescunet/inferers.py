@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, combinations
 from typing import Any
 
 import torch
@@ -29,11 +30,12 @@ class AutocastInferer(SimpleInferer):
 
     Args:
         amp: use bfloat16 where the device has units for it.
+        flips: average the logits over the input and its flips along every set of spatial axes, four in 2D.
     """
 
-    def __init__(self, amp: bool = True) -> None:
+    def __init__(self, amp: bool = True, flips: bool = False) -> None:
         super().__init__()
-        self.amp = amp
+        self.amp, self.flips = amp, flips
 
     def __call__(self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Tensor:
         """Return the logits, float32, `(B, C, *spatial)`, with the metadata of `inputs`.
@@ -46,6 +48,15 @@ class AutocastInferer(SimpleInferer):
         plain = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
         enabled = self.amp and supports_bfloat16(plain.device)
         with torch.autocast(plain.device.type, dtype=torch.bfloat16, enabled=enabled):
-            logits = network(plain, *args, **kwargs)
-        logits = logits.float()
+            logits = network(plain, *args, **kwargs).float()
+            for axes in _axis_sets(plain.ndim) if self.flips else ():
+                logits = logits + network(plain.flip(axes), *args, **kwargs).float().flip(axes)
+        if self.flips:
+            logits = logits / 2 ** (plain.ndim - 2)
         return MetaTensor(logits).copy_meta_from(inputs, copy_attr=False) if isinstance(inputs, MetaTensor) else logits
+
+
+def _axis_sets(ndim: int) -> list[tuple[int, ...]]:
+    """Return the sets of spatial axes, but for the empty one."""
+    axes = range(2, ndim)
+    return list(chain.from_iterable(combinations(axes, count) for count in range(1, len(axes) + 1)))

@@ -34,6 +34,21 @@ def prepare_folder(
     _write(out, prepare_images(roots, n_splits=folds, seed=seed, strict=strict))
 
 
+@prepare.command("inbreast")
+def prepare_inbreast(
+    root: Annotated[Path, typer.Argument(help="Folder with INbreast.csv, AllDICOMs and AllXML.")],
+    out: Out,
+    folds: Folds = 3,
+    seed: Seed = 0,
+    strict: Strict = False,
+    spiculated: Annotated[bool, typer.Option(help="Take spiculated regions for masses as well.")] = False,
+) -> None:
+    """Write the datalist of INbreast: one entry a mass, its contour drawn from the XML when it is needed."""
+    from monai_rescunet.data import prepare_inbreast as prepare_collection
+
+    _write(out, prepare_collection(root, n_splits=folds, seed=seed, strict=strict, spiculated=spiculated))
+
+
 def _write(out: Path, report: CollectionReport) -> None:
     """Write a collection's datalist and tell what it holds."""
     from monai_rescunet.data import write_datalist

@@ -1,15 +1,18 @@
 """Readers of mammograms and adapters that bring collections to MONAI's datalist."""
 
 from monai_rescunet.data.collection import CollectionReport
-from monai_rescunet.data.datalist import read_datalist, split_by_fold, write_datalist
+from monai_rescunet.data.contour import DrawContourd
+from monai_rescunet.data.datalist import read_datalist, repeat_small_collections, split_by_fold, write_datalist
 from monai_rescunet.data.folder import prepare_folder
 from monai_rescunet.data.folds import assign_folds
+from monai_rescunet.data.inbreast import prepare_inbreast
 from monai_rescunet.data.lenient import LenientDataLoader, LenientDataset
 from monai_rescunet.data.phantoms import make_phantom, make_phantoms
 from monai_rescunet.data.reader import MammogramReader
 
 __all__ = [
     "CollectionReport",
+    "DrawContourd",
     "LenientDataLoader",
     "LenientDataset",
     "MammogramReader",
@@ -17,7 +20,9 @@ __all__ = [
     "make_phantom",
     "make_phantoms",
     "prepare_folder",
+    "prepare_inbreast",
     "read_datalist",
+    "repeat_small_collections",
     "split_by_fold",
     "write_datalist",
 ]

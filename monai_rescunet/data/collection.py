@@ -28,6 +28,7 @@ class CollectionReport:
         entries: one a mass, in the datalist's form, with folds where every mass has a class.
         testing: masses that the collection itself keeps aside for the last judgement.
         problems: what was left out, with file and row.
+        notes: what is to be said of the counts.
         without_folds: why the entries have no folds, where they have none.
     """
 
@@ -35,6 +36,7 @@ class CollectionReport:
     entries: list[Entry] = field(default_factory=list)
     testing: list[Entry] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     without_folds: str = ""
 
     def assign_folds(self, n_splits: int, seed: int) -> None:
@@ -59,6 +61,7 @@ class CollectionReport:
         for fold in sorted({entry["fold"] for entry in self.entries if "fold" in entry}):
             held = Counter(entry["class"] for entry in self.entries if entry["fold"] == fold)
             lines.append(f"fold {fold}: {held[BENIGN]} benign, {held[MALIGNANT]} malignant")
+        lines += self.notes
         if self.without_folds:
             lines.append(f"no folds: {self.without_folds}")
         if self.problems:

@@ -1,8 +1,9 @@
 """MONAI's datalist as this project uses it: one JSON entry a mass, paths relative to the data's folder.
 
-An entry has `image` and, where they are known, `label` (a mask or a list of masks), `box` (`[x_min, y_min, x_max,
-y_max]`, pixels, max exclusive), `point` (`[x, y]`), `class` (`benign`, `malignant`), `case`, `fold` (from 0) and `mass`
-(index in the image).
+An entry has `image` and, where they are known, `label` (a mask or a list of masks) or `contour` (`FILE.xml#0,2`,
+regions of an OsiriX file), `box` (`[x_min, y_min, x_max, y_max]`, pixels, max exclusive), `point` (`[x, y]`), `class`
+(`benign`, `malignant`), `case`, `fold` (from 0), `mass` (index in the image) and `collection`, where there are several.
+Further keys are kept.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from monai_rescunet.classes import CLASS_VALUES
+from monai_rescunet.data.contour import split_contour
 from monai_rescunet.errors import InputError
 from monai_rescunet.files import write_atomically
 
-__all__ = ["path_below", "read_datalist", "split_by_fold", "write_datalist"]
+__all__ = ["path_below", "read_datalist", "repeat_small_collections", "split_by_fold", "write_datalist"]
 
 Entry = dict[str, Any]
 
@@ -96,6 +98,28 @@ def split_by_fold(entries: Iterable[Entry], fold: int | str) -> tuple[list[Entry
     )
 
 
+def repeat_small_collections(entries: Sequence[Entry], share: float) -> list[Entry]:
+    """Return the entries with those of small collections repeated, so that none drowns beside a large one.
+
+    Args:
+        entries: of several collections where they have `collection`, as `prepare folder A B` writes it.
+        share: about this part of the result, in [0, 1), comes from each collection at least.
+
+    Raises:
+        ValueError: there are so many collections that not each can have this share.
+    """
+    collections: dict[str, list[Entry]] = {}
+    for entry in entries:
+        collections.setdefault(entry.get("collection", ""), []).append(entry)
+    if share * len(collections) > 1:
+        raise ValueError(f"share is {share}; {len(collections)} collections cannot have it each")
+    repeated = []
+    for own in collections.values():
+        others = len(entries) - len(own)
+        repeated += own * max(1, round(share / (1 - share) * others / len(own)))
+    return repeated
+
+
 def path_below(folder: Path, relative: str) -> Path:
     """Return a path below a folder.
 
@@ -119,6 +143,9 @@ def _checked(entry: Any, folder: Path) -> Entry:
         label = entry["label"]
         files = [str(path_below(folder, name)) for name in ([label] if isinstance(label, str) else label)]
         checked["label"] = files[0] if len(files) == 1 else files
+    if entry.get("contour") is not None:
+        file, indices = split_contour(entry["contour"])
+        checked["contour"] = f"{path_below(folder, str(file))}#{','.join(map(str, indices))}"
     for key, length in (("box", 4), ("point", 2)):
         if entry.get(key) is not None:
             checked[key] = _numbers(entry[key], key, length)

@@ -56,8 +56,6 @@ def prepare_folder(
         details = f": {report.problems[0]}" if report.problems else "; expected images, or labels.csv that names them"
         raise InputError(f"{', '.join(map(str, folders))}: no usable image{details}")
     report.assign_folds(n_splits, seed)
-    for entry in report.entries:
-        entry.pop("collection", None)
     return report
 
 
@@ -65,7 +63,7 @@ def _prefixed(entry: Entry, prefix: str) -> Entry:
     if not prefix:
         return entry
     label = entry.get("label")
-    paths: Entry = {"image": prefix + entry["image"], "case": prefix + entry["case"], "collection": prefix}
+    paths: Entry = {"image": prefix + entry["image"], "case": prefix + entry["case"], "collection": prefix[:-1]}
     if label is not None:
         paths["label"] = prefix + label if isinstance(label, str) else [prefix + name for name in label]
     return entry | paths

@@ -2,6 +2,6 @@
 
 from monai_rescunet.handlers.evaluation import MassEvaluation
 from monai_rescunet.handlers.results import SaveMassResults
-from monai_rescunet.handlers.training import RunProgress, SeedEpochs, TrainingCheckpoints
+from monai_rescunet.handlers.training import AverageWeights, RunProgress, SeedEpochs, TrainingCheckpoints
 
-__all__ = ["MassEvaluation", "RunProgress", "SaveMassResults", "SeedEpochs", "TrainingCheckpoints"]
+__all__ = ["AverageWeights", "MassEvaluation", "RunProgress", "SaveMassResults", "SeedEpochs", "TrainingCheckpoints"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class SaveMassResults:
         output_dir: where to write; None to keep the rows only.
         dataset_dir: images are named by their path below it.
         overlay: write overlays.
+        calibration: gives the probability of malignancy of a score; None tells none.
         keep_masks: keep the outlines in `masks`, bool, `(columns, rows)`, one for each of `rows`.
         mask_key, label_key, result_key: where postprocessing left the painted label map of the whole image, the
             annotated one where there is one, and the result of the modified Otsu.
@@ -56,6 +57,7 @@ class SaveMassResults:
         dataset_dir: str | Path = "",
         overlay: bool = True,
         keep_masks: bool = False,
+        calibration: Callable[[float], float] | None = None,
         *,
         mask_key: str = "mask",
         label_key: str = "label",
@@ -63,7 +65,7 @@ class SaveMassResults:
     ) -> None:
         self.output_dir = None if output_dir is None else Path(output_dir)
         self.dataset_dir = dataset_dir
-        self.overlay, self.keep_masks = overlay, keep_masks
+        self.overlay, self.keep_masks, self.calibration = overlay, keep_masks, calibration
         self.mask_key, self.label_key, self.result_key = mask_key, label_key, result_key
         self._reset()
 
@@ -105,7 +107,7 @@ class SaveMassResults:
             "box": _describe(entry["roi"]),
             "decision": result["decision"],
             "score": result["score"],
-            "probability": None,
+            "probability": self._probability(result),
             "lambda1": result["lambda1"],
             "lambda2": result["lambda2"],
             "area_px": area,
@@ -113,6 +115,11 @@ class SaveMassResults:
             "spacing_source": meta["spacing_source"],
             "dice": dice,
         }
+
+    def _probability(self, result: Mapping[str, Any]) -> float | None:
+        if self.calibration is None or result["score"] is None or result["decision"] == NO_LESION:
+            return None
+        return self.calibration(float(result["score"]))
 
     def _finish_image(self) -> None:
         if self._current is None or self.output_dir is None:

@@ -12,13 +12,15 @@ import torch
 from ignite.engine import Engine, Events
 from monai.data import set_rnd
 from monai.handlers import CheckpointLoader, CheckpointSaver
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from monai_rescunet.errors import InputError
 from monai_rescunet.files import write_atomically
 
-__all__ = ["RunProgress", "SeedEpochs", "TrainingCheckpoints", "find_checkpoint"]
+__all__ = ["AverageWeights", "RunProgress", "SeedEpochs", "TrainingCheckpoints", "find_checkpoint"]
 
 logger = logging.getLogger(__name__)
 
@@ -56,15 +58,18 @@ class TrainingCheckpoints:
 
     Args:
         save_dir: where `checkpoint_epoch=N.pt` and in the end `model.pt` are written.
-        objects: what has a state beside the trainer: `model`, optimiser, schedule.
+        objects: what has a state beside the trainer: networks, optimiser, schedule.
+        final: the network that `model.pt` holds, where it is not `model`.
         resume: go on from the last checkpoint there is.
 
     Raises:
         InputError: not resuming, and `save_dir` holds checkpoints of another training.
     """
 
-    def __init__(self, save_dir: str | Path, objects: dict[str, Any], resume: bool = False) -> None:
-        self.save_dir, self.objects = str(save_dir), objects
+    def __init__(
+        self, save_dir: str | Path, objects: dict[str, Any], final: nn.Module | None = None, resume: bool = False
+    ) -> None:
+        self.save_dir, self.objects, self.final = str(save_dir), objects, final or objects["model"]
         self.load_path = find_checkpoint(save_dir) if resume else None
         if not resume and any(Path(save_dir).glob("checkpoint_epoch=*.pt")):
             raise InputError(
@@ -83,8 +88,24 @@ class TrainingCheckpoints:
 
     def _save_model(self) -> None:
         content = BytesIO()
-        torch.save(self.objects["model"].state_dict(), content)
+        torch.save(self.final.state_dict(), content)
         write_atomically(Path(self.save_dir) / "model.pt", content.getvalue())
+
+
+class AverageWeights:
+    """Bring the average of a network's weights up to date after each step.
+
+    Args:
+        averaged: the average, `torch.optim.swa_utils.AveragedModel`.
+        model: the network that is trained.
+    """
+
+    def __init__(self, averaged: AveragedModel, model: nn.Module) -> None:
+        self.averaged, self.model = averaged, model
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to a trainer."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, lambda: self.averaged.update_parameters(self.model))
 
 
 class SeedEpochs:

@@ -1,54 +1,47 @@
-"""The square region of interest round a mass, and its inverse: from a mammogram to what the network sees and back."""
+"""The region of interest round a mass, and its inverse: from a mammogram to what the network sees and back."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import InvertibleTransform, MapTransform
 from monai.utils import TraceKeys, TransformBackends, convert_to_tensor
 from torch import Tensor
-from torch.nn import functional as F
 
 from monai_rescunet.errors import InputError
 from monai_rescunet.transforms.boxes import Box, check_box, check_point, jitter_box, lesion_box
+from monai_rescunet.transforms.region import Region
 
-__all__ = ["CropMassROI", "CropMassROId", "Square"]
+__all__ = ["CropMassROI", "CropMassROId"]
 
-
-class Square(NamedTuple):
-    """A square of an image: its corner with the smallest coordinates, which may lie outside, and its side; pixels."""
-
-    x: int
-    y: int
-    side: int
-
-    def widened(self, extent: float) -> Square:
-        """Return the square of `extent` times the side round the same centre."""
-        side = round(self.side * extent)
-        shift = (side - self.side) // 2
-        return Square(self.x - shift, self.y - shift, side)
+ROI_MODES = ("scaled", "window", "fitted")
+MAX_ASPECT = 2.0  # a region is not stretched more than this
 
 
 class CropMassROI(InvertibleTransform):
-    """Crop the square round a mass and resample it to the network's size (paper, section III-A).
+    """Crop the region round a mass and resample it to the network's size (paper, section III-A).
 
     "Cropped into 256 x 256 pixels size containing the mass ROI" can be read in two ways. `scaled` takes a square of
     `roi_context` times the lesion's longer side, so that every mass has the same size. `window` takes a square of
     fixed size, so that a large mass looks large, which grows only where the lesion with its margin does not fit.
-    The square is kept inside the image by shifting; what an image is too small to fill is padded with zeros, and it
-    never exceeds the image's longer side. It is resampled with antialiasing (label maps: nearest).
+    A third tells the network all that a box says: `fitted` takes `roi_context` times the box in width and in height and
+    stretches it to a square, so that every box lies in the same place (the shorter side of a long box counts as half
+    the longer one).
+
+    The region is kept inside the image by shifting; what an image is too small to fill is padded with zeros, and it
+    never exceeds the image's longer side: a collection that is itself crops this tight is taken whole. It is resampled
+    with antialiasing (label maps: nearest).
 
     Args:
-        roi_mode: `scaled` or `window`.
+        roi_mode: `scaled`, `window` or `fitted`.
         roi_size: side of the result, pixels.
-        roi_context: `scaled`: side of the square over the longer side of the lesion's box, at least 1.
+        roi_context: `scaled` and `fitted`: side of the region over that of the lesion's box, at least 1.
         window_size: `window`, and wherever only a point is known: side of the square as `(millimetres, pixels)`: the
             first where the image's `spacing` is known, the second otherwise. One number is pixels in either case.
         window_margin: `window`: the square grows until its side is this many times the lesion's longer side.
@@ -80,8 +73,8 @@ class CropMassROI(InvertibleTransform):
         min_side: int = 32,
         extent: float = 1.0,
     ) -> None:
-        if roi_mode not in ("scaled", "window"):
-            raise ValueError(f"roi_mode is {roi_mode!r}; expected 'scaled' or 'window'")
+        if roi_mode not in ROI_MODES:
+            raise ValueError(f"roi_mode is {roi_mode!r}; expected one of {', '.join(ROI_MODES)}")
         for name, value, least in (
             ("roi_context", roi_context, 1),
             ("window_margin", window_margin, 1),
@@ -103,14 +96,14 @@ class CropMassROI(InvertibleTransform):
         self.min_side = min_side
         self.extent = extent
 
-    def square(
+    def region(
         self,
         image_size: Sequence[int],
         box: Sequence[float] | None = None,
         point: Sequence[float] | None = None,
         spacing: Sequence[float] | None = None,
-    ) -> Square:
-        """Return the square that `__call__` crops.
+    ) -> Region:
+        """Return the region that `__call__` crops.
 
         Args:
             image_size: (columns, rows).
@@ -124,21 +117,26 @@ class CropMassROI(InvertibleTransform):
         longest = max(image_size)
         if box is not None:
             x_min, y_min, x_max, y_max = check_box(box, image_size)
-            centre, lesion_side = ((x_min + x_max) / 2, (y_min + y_max) / 2), max(x_max - x_min, y_max - y_min)
-            if self.roi_mode == "scaled":
-                side = self.roi_context * lesion_side
-            else:
-                side = max(self._window(spacing), self.window_margin * lesion_side)
+            centre, size = ((x_min + x_max) / 2, (y_min + y_max) / 2), self._size(x_max - x_min, y_max - y_min, spacing)
         elif point is not None:
-            centre, side = check_point(point, image_size), self._window(spacing)
+            centre, size = check_point(point, image_size), (self._window(spacing),) * 2
         else:
-            centre, side = (image_size[0] / 2, image_size[1] / 2), longest
-        pixels = round(min(max(side, self.min_side), longest))
-        x, y = (
-            min(max(round(middle - pixels / 2), 0), length - pixels) if pixels <= length else (length - pixels) // 2
-            for middle, length in zip(centre, image_size, strict=True)
-        )
-        return Square(x, y, pixels)
+            centre, size = (image_size[0] / 2, image_size[1] / 2), (longest, longest)
+        if max(size) > longest:
+            size = (longest, longest)
+        return Region.inside(image_size, centre, [max(side, min(self.min_side, longest)) for side in size])
+
+    def _size(self, width: float, height: float, spacing: Sequence[float] | None) -> tuple[float, float]:
+        """Return width and height of the region round a box of this size."""
+        longer = max(width, height)
+        if self.roi_mode == "fitted":
+            return (
+                self.roi_context * max(width, longer / MAX_ASPECT),
+                self.roi_context * max(height, longer / MAX_ASPECT),
+            )
+        if self.roi_mode == "scaled":
+            return (self.roi_context * longer,) * 2
+        return (max(self._window(spacing), self.window_margin * longer),) * 2
 
     def _window(self, spacing: Sequence[float] | None) -> float:
         if self.window_mm is None or spacing is None:
@@ -167,16 +165,14 @@ class CropMassROI(InvertibleTransform):
         if image.ndim != 3:
             raise ValueError(f"the image's shape is {tuple(image.shape)}; expected (C, columns, rows)")
         size = tuple(image.shape[1:])
-        square = self.square(size, box, point, tensor.meta.get("spacing")).widened(self.extent)
-        output_side = round(self.roi_size * self.extent)
-        roi = _resize(_crop(tensor.as_tensor(), square), output_side, mode)
-        result = MetaTensor(roi).copy_meta_from(tensor)
-        scale = square.side / output_side
-        affine = torch.eye(3, dtype=torch.float64)
-        affine[0, 0] = affine[1, 1] = scale
-        affine[0, 2], affine[1, 2] = (corner + (scale - 1) / 2 for corner in square[:2])
+        region = self.region(size, box, point, tensor.meta.get("spacing")).widened(self.extent)
+        side = round(self.roi_size * self.extent)
+        result = MetaTensor(region.cut(tensor.as_tensor(), side, mode)).copy_meta_from(tensor)
         return self.push_transform(
-            result, affine=affine, orig_size=size, extra_info={"square": list(square), "mode": mode}
+            result,
+            affine=region.affine(side),
+            orig_size=size,
+            extra_info={"region": list(region), "mode": mode},
         )
 
     def inverse(self, data: MetaTensor) -> MetaTensor:
@@ -187,31 +183,10 @@ class CropMassROI(InvertibleTransform):
         """
         trace = self.pop_transform(data)
         info = trace[TraceKeys.EXTRA_INFO]
-        square = Square(*(int(v) for v in info["square"]))
-        columns, rows = (int(length) for length in trace[TraceKeys.ORIG_SIZE])
-        roi = _resize(data.as_tensor(), square.side, info["mode"])
-        full = torch.zeros((roi.shape[0], columns, rows), dtype=roi.dtype, device=roi.device)
-        x, y, side = square
-        x_from, x_to, y_from, y_to = max(x, 0), min(x + side, columns), max(y, 0), min(y + side, rows)
-        full[:, x_from:x_to, y_from:y_to] = roi[:, x_from - x : x_to - x, y_from - y : y_to - y]
+        region = Region(*(int(v) for v in info["region"]))
+        image_size = [int(length) for length in trace[TraceKeys.ORIG_SIZE]]
+        full = region.paste(data.as_tensor(), image_size, info["mode"])
         return MetaTensor(full).copy_meta_from(data)
-
-
-def _crop(image: Tensor, square: Square) -> Tensor:
-    """Cut the square out, zeros where it leaves the image."""
-    x, y, side = square
-    columns, rows = image.shape[1:]
-    inside = image[:, max(x, 0) : min(x + side, columns), max(y, 0) : min(y + side, rows)]
-    before_x, before_y = max(-x, 0), max(-y, 0)
-    padding = (before_y, side - before_y - inside.shape[2], before_x, side - before_x - inside.shape[1])
-    return F.pad(inside, padding)
-
-
-def _resize(image: Tensor, side: int, mode: str) -> Tensor:
-    """Resample `(C, n, n)` to `(C, side, side)`."""
-    if mode == "nearest":
-        return F.interpolate(image[None].float(), (side, side), mode="nearest-exact")[0].to(image.dtype)
-    return F.interpolate(image[None].float(), (side, side), mode="bilinear", antialias=True, align_corners=False)[0]
 
 
 class CropMassROId(MapTransform, InvertibleTransform):

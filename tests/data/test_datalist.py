@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from monai_rescunet.data import read_datalist, split_by_fold, write_datalist
+from monai_rescunet.data import read_datalist, repeat_small_collections, split_by_fold, write_datalist
 from monai_rescunet.errors import InputError
 
 
@@ -108,3 +108,21 @@ def test_none_trains_on_everything_and_all_holds_everything_out():
 def test_an_unknown_fold_names_those_there_are(fold):
     with pytest.raises(InputError, match=r"the datalist has \[0, 1, 2\]"):
         split_by_fold(ENTRIES, fold)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 1), (0.3, 4), (0.5, 9)])
+def test_small_collections_are_repeated_up_to_their_share(share, expected):
+    entries = [{"image": str(i), "collection": "large" if i < 90 else "small"} for i in range(100)]
+    repeated = repeat_small_collections(entries, share)
+    assert sum(entry["collection"] == "small" for entry in repeated) == 10 * expected
+    assert sum(entry["collection"] == "large" for entry in repeated) == 90
+
+
+def test_entries_of_one_collection_stay_as_they_are():
+    entries = [{"image": str(i)} for i in range(5)]
+    assert repeat_small_collections(entries, 0.3) == entries
+
+
+def test_more_collections_than_shares_are_refused():
+    with pytest.raises(ValueError, match="4 collections"):
+        repeat_small_collections([{"image": str(i), "collection": str(i)} for i in range(4)], 0.3)

@@ -90,7 +90,13 @@ def test_cases_of_two_folders_do_not_mix(tmp_path, add):
     report = prepare_folder([tmp_path / "one", tmp_path / "two"])
     assert report.dataset_dir == tmp_path
     assert {entry["case"] for entry in report.entries} == {"one/a", "one/b", "two/a", "two/b"}
-    assert report.entries[3] == {"image": "two/b.png", "case": "two/b", "label": "two/b_mask.png", "mass": 0}
+    assert report.entries[3] == {
+        "image": "two/b.png",
+        "case": "two/b",
+        "label": "two/b_mask.png",
+        "mass": 0,
+        "collection": "two",
+    }
 
 
 FAULTS = [

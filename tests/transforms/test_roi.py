@@ -9,7 +9,7 @@ from skimage.draw import ellipse
 
 from monai_rescunet.errors import InputError
 from monai_rescunet.transforms import CropMassROI, CropMassROId
-from monai_rescunet.transforms.roi import Square
+from monai_rescunet.transforms.region import Region
 
 SIZES = [(301, 200), (200, 301), (255, 257), (64, 500), (40, 33)]
 
@@ -25,57 +25,71 @@ def dice(a: torch.Tensor, b: torch.Tensor) -> float:
     return float(2 * (a & b).sum() / (a.sum() + b.sum()))
 
 
-class TestSquare:
+class TestRegion:
     def test_scaled_is_context_times_the_longer_side_round_the_lesion(self):
-        assert CropMassROI(roi_context=2).square((1000, 800), [400, 300, 500, 340]) == Square(350, 220, 200)
+        assert CropMassROI(roi_context=2).region((1000, 800), [400, 300, 500, 340]) == Region(350, 220, 200, 200)
+
+    def test_fitted_is_context_times_the_box_in_width_and_height(self):
+        crop = CropMassROI("fitted", roi_context=1.5)
+        assert crop.region((1000, 800), [400, 300, 500, 380]) == Region(375, 280, 150, 120)
+
+    def test_fitted_stretches_a_long_box_by_two_at_most(self):
+        assert CropMassROI("fitted", roi_context=1).region((900, 800), [400, 300, 500, 310])[2:] == (100, 50)
+
+    def test_fitted_takes_a_tight_crop_whole(self):
+        """As a collection of crops has them: 1.1 times the longer side of a mass that is less high than wide."""
+        assert CropMassROI("fitted", roi_context=1.25).region((256, 256), [12, 60, 244, 190]) == Region(0, 0, 256, 256)
 
     def test_window_has_one_size_in_pixels_where_the_spacing_is_unknown(self):
         crop = CropMassROI("window", window_size=(45, 512))
-        assert crop.square((2000, 2000), [990, 990, 1010, 1010]).side == 512
+        assert crop.region((2000, 2000), [990, 990, 1010, 1010]).width == 512
 
     def test_window_has_one_size_in_mm_where_the_spacing_is_known(self):
         crop = CropMassROI("window", window_size=(45, 512))
-        assert crop.square((2000, 2000), [990, 990, 1010, 1010], spacing=(0.1, 0.1)).side == 450
+        assert crop.region((2000, 2000), [990, 990, 1010, 1010], spacing=(0.1, 0.1)).width == 450
 
     def test_a_single_window_size_is_in_pixels(self):
         crop = CropMassROI("window", window_size=300)
-        assert crop.square((2000, 2000), [990, 990, 1010, 1010], spacing=(0.1, 0.1)).side == 300
+        assert crop.region((2000, 2000), [990, 990, 1010, 1010], spacing=(0.1, 0.1)).width == 300
 
     def test_window_grows_where_the_lesion_with_its_margin_does_not_fit(self):
         crop = CropMassROI("window", window_size=200, window_margin=1.25)
-        assert crop.square((2000, 2000), [800, 900, 1200, 1000]).side == 500
+        assert crop.region((2000, 2000), [800, 900, 1200, 1000]).width == 500
 
     def test_a_point_is_the_middle_of_a_window(self):
-        assert CropMassROI(window_size=100).square((500, 500), point=[250, 200]) == Square(200, 150, 100)
+        assert CropMassROI(window_size=100).region((500, 500), point=[250, 200]) == Region(200, 150, 100, 100)
 
     def test_without_box_or_point_it_is_the_whole_image(self):
-        assert CropMassROI().square((300, 300)) == Square(0, 0, 300)
-        assert CropMassROI().square((300, 200)) == Square(0, -50, 300)
+        assert CropMassROI().region((300, 300)) == Region(0, 0, 300, 300)
+        assert CropMassROI().region((300, 200)) == Region(0, -50, 300, 300)
 
     @given(
         size=st.tuples(st.integers(20, 600), st.integers(20, 600)),
         corner=st.tuples(st.floats(0, 0.95), st.floats(0, 0.95)),
         extent=st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)),
-        mode=st.sampled_from(["scaled", "window"]),
+        mode=st.sampled_from(["scaled", "window", "fitted"]),
     )
     def test_it_is_shifted_into_the_image_and_holds_the_lesion(self, size, corner, extent, mode):
         x, y = (fraction * length for fraction, length in zip(corner, size, strict=True))
         box = [x, y, *(min(c + max(e * n, 1), n) for c, e, n in zip((x, y), extent, size, strict=True))]
-        square = CropMassROI(mode, roi_context=1.5, window_size=100).square(size, box)
-        for start, length, low, high in ((square.x, size[0], box[0], box[2]), (square.y, size[1], box[1], box[3])):
-            if square.side <= length:
+        region = CropMassROI(mode, roi_context=1.5, window_size=100).region(size, box)
+        for start, side, length, low, high in (
+            (region.x, region.width, size[0], box[0], box[2]),
+            (region.y, region.height, size[1], box[1], box[3]),
+        ):
+            if side <= length:
                 assert start >= 0
-                assert start + square.side <= length
+                assert start + side <= length
             else:  # too small to fill: padded on both sides
                 assert start <= 0
-                assert start + square.side >= length
+                assert start + side >= length
             assert start <= low + 1
-            assert start + square.side >= high - 1
-        assert square.side <= max(size)
+            assert start + side >= high - 1
+            assert side <= max(size)
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("mode", ["scaled", "window"])
+@pytest.mark.parametrize("mode", ["scaled", "window", "fitted"])
 @pytest.mark.parametrize("corner", [(0.0, 0.0), (0.5, 0.5), (0.95, 0.9)])
 def test_label_map_comes_back_where_it_was(size, mode, corner):
     """At odd sizes, at borders, in images that are not square."""

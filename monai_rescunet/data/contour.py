@@ -1,0 +1,70 @@
+"""Masks drawn on the fly from contours, so that no second copy of a collection is written."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+
+from monai_rescunet.data.osirix import draw_region, read_osirix_rois
+from monai_rescunet.errors import InputError
+
+__all__ = ["DrawContourd", "split_contour"]
+
+
+def split_contour(contour: str) -> tuple[Path, list[int]]:
+    """Return file and indices of an entry's `contour`, `FILE.xml#0,2`.
+
+    Raises:
+        InputError: it is of another form.
+    """
+    file, _, indices = contour.rpartition("#")
+    try:
+        return Path(file or "/nowhere"), [int(index) for index in indices.split(",")]
+    except ValueError:
+        raise InputError(f"contour is {contour!r}; expected FILE.xml#0, or #0,2 for several") from None
+
+
+class DrawContourd(MapTransform):
+    """Draw the mask of an entry that has a `contour` instead of a mask file, in the size of its image.
+
+    Args:
+        keys: where the mask is put, binary, `(1, columns, rows)`, uint8.
+        contour_key: where an entry may say `FILE.xml#0,2`: an OsiriX file and the regions in it; without it, nothing
+            is done.
+        image_key: the loaded image.
+    """
+
+    def __init__(self, keys: KeysCollection, contour_key: str = "contour", image_key: str = "image") -> None:
+        super().__init__(keys, allow_missing_keys=True)
+        self.contour_key, self.image_key = contour_key, image_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the entry with its mask drawn.
+
+        Raises:
+            InputError: the file cannot be read, or has no such region.
+        """
+        d = dict(data)
+        if d.get(self.contour_key) is None:
+            return d
+        path, indices = split_contour(d[self.contour_key])
+        rois = read_osirix_rois(path)
+        image = d[self.image_key]
+        mask = torch.zeros((1, *image.shape[1:]), dtype=torch.uint8)
+        for index in indices:
+            if not 0 <= index < len(rois) or not rois[index].is_region:
+                raise InputError(f"{path}: has no region {index}; prepare the collection again")
+            region, (x, y) = draw_region(rois[index].points, image.shape[1:])
+            window = mask[0, x : x + region.shape[0], y : y + region.shape[1]]
+            window |= torch.from_numpy(region).to(torch.uint8)
+        meta = dict(image.meta, filename_or_obj=str(path)) if isinstance(image, MetaTensor) else None
+        affine = image.affine if isinstance(image, MetaTensor) else None
+        for key in self.keys:
+            d[key] = MetaTensor(mask, affine=affine, meta=meta)
+        return d

@@ -1,0 +1,148 @@
+"""INbreast as it is distributed (Moreira et al., Academic Radiology 19, 2012), as datalist entries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from monai_rescunet.classes import BENIGN, MALIGNANT
+from monai_rescunet.data.collection import CollectionReport, Collector, Entry, read_csv_rows
+from monai_rescunet.data.osirix import OsirixROI, draw_region, read_osirix_rois
+from monai_rescunet.data.reader import image_size
+from monai_rescunet.errors import InputError
+
+__all__ = ["prepare_inbreast"]
+
+BIRADS_CLASSES = {"2": BENIGN, "3": BENIGN, **dict.fromkeys(("4", "4a", "4b", "4c", "5", "6"), MALIGNANT)}
+COLUMNS = ("Laterality", "View", "File Name", "ACR", "Bi-Rads")
+MASS_NAMES = ("mass",)
+SPICULATED_NAMES = ("spiculated region", "espiculated region")
+VIEWS = {"ML": "MLO"}  # the collection writes ML and means MLO
+
+
+def prepare_inbreast(
+    root: str | Path, *, n_splits: int = 3, seed: int = 0, strict: bool = False, spiculated: bool = False
+) -> CollectionReport:
+    """Return the masses of INbreast, one entry a mass.
+
+    Read are `INbreast.csv`, `AllDICOMs/<id>_<patient>_MG_<L|R>_<CC|ML>_ANON.dcm` and `AllXML/<id>.xml`, in `root` or a
+    folder of it. BI-RADS, which is given for an image, decides on its masses: 2 and 3 are benign, 4 to 6 malignant. The
+    case is the patient's token in the file name, since headers hold no patient. An entry has `contour`, the XML and
+    the regions that are masses in it, `box`, that of its own, and as further keys `birads`, `acr` (density), `view`.
+
+    Args:
+        root: the collection's folder.
+        n_splits: number of folds.
+        seed: of the folds.
+        strict: raise the first problem instead of leaving its row out.
+        spiculated: take spiculated regions for masses as well.
+
+    Raises:
+        InputError: the collection is not there, or with `strict` something in it is not usable.
+    """
+    folder = _folder(Path(root).resolve())
+    report = CollectionReport(folder)
+    collector = Collector(report.problems, strict)
+    names = MASS_NAMES + (SPICULATED_NAMES if spiculated else ())
+    rows = read_csv_rows(folder / "INbreast.csv", COLUMNS, separator=";")
+    images = {path.name.split("_")[0]: path for path in sorted((folder / "AllDICOMs").glob("*.dcm"))}
+    seen: set[str] = set()
+    for number, row in rows:
+        where = f"{folder / 'INbreast.csv'} row {number}"
+        identifier = row["File Name"]
+        if identifier in seen:
+            collector.note(where, f"the image {identifier} stands in an earlier row; that one is kept")
+            continue
+        seen.add(identifier)
+        try:
+            report.entries += _masses(folder, images, row, names, collector)
+        except InputError as error:
+            collector.note(where, str(error))
+    for identifier in sorted(set(images) - seen):
+        collector.note(str(images[identifier]), "stands in no row of INbreast.csv")
+    if not report.entries:
+        details = f": {report.problems[0]}" if report.problems else ""
+        raise InputError(f"{folder}: no mass is to be had{details}")
+    report.notes = _counts(report.entries, len(seen))
+    report.assign_folds(n_splits, seed)
+    return report
+
+
+def _folder(root: Path) -> Path:
+    """Return the folder that holds the collection."""
+    for folder in (root, *sorted(path for path in root.glob("*") if path.is_dir())):
+        if (folder / "INbreast.csv").is_file():
+            for name in ("AllDICOMs", "AllXML"):
+                if not (folder / name).is_dir():
+                    raise InputError(f"{folder}: has INbreast.csv and no folder {name}; unpack the whole collection")
+            return folder
+    raise InputError(f"{root}: has no INbreast.csv; expected it beside the folders AllDICOMs and AllXML")
+
+
+def _masses(
+    folder: Path, images: dict[str, Path], row: dict[str, str], names: tuple[str, ...], collector: Collector
+) -> list[Entry]:
+    """Return the masses of a row's image; an image without XML has none."""
+    identifier = row["File Name"]
+    if identifier not in images:
+        raise InputError(f"there is no AllDICOMs/{identifier}_*.dcm")
+    path, xml = images[identifier], folder / "AllXML" / f"{identifier}.xml"
+    parts = path.stem.split("_")
+    if len(parts) < 5:
+        raise InputError(f"{path.name}: its name is not <id>_<patient>_MG_<L|R>_<CC|ML>_ANON.dcm")
+    if not xml.is_file():
+        return []
+    rois = [roi for roi in read_osirix_rois(xml) if roi.name.lower() in names]
+    if not rois:
+        return []
+    size = image_size(path)
+    boxes: dict[int, list[int]] = {}
+    for roi in rois:
+        try:
+            boxes[roi.number] = _box(roi, size)
+        except InputError as error:
+            collector.note(str(xml), str(error))
+    if not boxes:
+        return []
+    birads = row["Bi-Rads"].lower()
+    if birads not in BIRADS_CLASSES:
+        raise InputError(
+            f"the image {identifier} has a mass and Bi-Rads {row['Bi-Rads']!r}; expected one of "
+            f"{', '.join(BIRADS_CLASSES)}"
+        )
+    shared: Entry = {
+        "image": path.relative_to(folder).as_posix(),
+        "contour": f"AllXML/{xml.name}#{','.join(map(str, boxes))}",
+        "class": BIRADS_CLASSES[birads],
+        "case": parts[1],
+        "birads": birads,
+        "acr": row["ACR"],
+        "view": VIEWS.get(row["View"], row["View"]),
+    }
+    return [{**shared, "box": box, "mass": mass} for mass, box in enumerate(boxes.values())]
+
+
+def _box(roi: OsirixROI, image_size: tuple[int, int]) -> list[int]:
+    """Return the box of a mass, `[x_min, y_min, x_max, y_max]`, max exclusive."""
+    if not roi.is_region:
+        raise InputError(f"ROI {roi.number} ({roi.name}) has {len(roi.points)} points: a dot, no region")
+    mask, (x, y) = draw_region(roi.points, image_size)
+    if mask.size == 0:
+        raise InputError(
+            f"ROI {roi.number} ({roi.name}) has no pixel inside the image of {image_size[0]} columns and "
+            f"{image_size[1]} rows"
+        )
+    return [x, y, x + mask.shape[0], y + mask.shape[1]]
+
+
+def _counts(entries: list[Entry], images: int) -> list[str]:
+    """Return the counts beside those that others report, and the rule that gave them."""
+    masses = Counter(entry["class"] for entry in entries)
+    pictures = Counter({entry["image"]: entry["class"] for entry in entries}.values())
+    return [
+        f"INbreast: {images} images; masses: {masses[BENIGN]} benign, {masses[MALIGNANT]} malignant; "
+        f"images with a mass: {pictures[BENIGN]} benign, {pictures[MALIGNANT]} malignant",
+        "rule: BI-RADS 2, 3 benign; 4, 5, 6 malignant; a mass is a contour named Mass with pixels inside the image",
+        "the whole collection by images marked Mass in its own table: 37 benign, 71 malignant; the paper counts "
+        "37 and 75, by a rule that it does not give",
+    ]

@@ -1,0 +1,108 @@
+"""Regions of interest as OsiriX exports them: an XML property list with a contour a region, as INbreast has them."""
+
+from __future__ import annotations
+
+import plistlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from xml.parsers.expat import ExpatError
+
+import numpy as np
+from scipy.ndimage import binary_fill_holes
+from skimage.draw import polygon, polygon_perimeter
+
+from monai_rescunet.errors import InputError
+
+__all__ = ["OsirixROI", "draw_region", "read_osirix_rois"]
+
+POINT = re.compile(r"\(\s*([^\s,()]+)\s*,\s*([^\s,()]+)\s*\)")
+
+
+class OsirixROI(NamedTuple):
+    """One region of interest.
+
+    Attributes:
+        number: in the file, from 0.
+        name: as the reader wrote it, trimmed.
+        points: of the contour, `(n, 2)`, (x, y) in pixels; it closes from the last to the first.
+    """
+
+    number: int
+    name: str
+    points: np.ndarray
+
+    @property
+    def is_region(self) -> bool:
+        """Whether the contour encloses anything; one or two points are a dot."""
+        return len(self.points) >= 3
+
+
+def read_osirix_rois(path: Path) -> list[OsirixROI]:
+    """Return the regions of interest of an image.
+
+    Raises:
+        InputError: the file is no XML property list, declares entities, or is not as OsiriX writes it.
+    """
+    try:
+        content = plistlib.loads(path.read_bytes(), fmt=plistlib.FMT_XML)
+    except (plistlib.InvalidFileException, ExpatError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise InputError(f"{path}: is no XML property list ({error}); export the regions from OsiriX again") from error
+    except (LookupError, RecursionError, OSError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); export the regions from OsiriX again") from error
+    try:
+        (image,) = content["Images"]
+        listed, number = image["ROIs"], int(image["NumberOfROIs"])
+        rois = [OsirixROI(index, *_named_points(path, index, roi)) for index, roi in enumerate(listed)]
+    except InputError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{path}: is not as OsiriX writes it ({type(error).__name__}: {error}); expected one image in Images, with "
+            "NumberOfROIs and ROIs that have Name and Point_px"
+        ) from error
+    if len(rois) != number:
+        raise InputError(f"{path}: NumberOfROIs is {number} and there are {len(rois)} ROIs; export the file again")
+    return rois
+
+
+def _named_points(path: Path, index: int, roi: dict[str, Any]) -> tuple[str, np.ndarray]:
+    points = []
+    for text in roi["Point_px"]:
+        match = POINT.fullmatch(text.strip())
+        try:
+            point = [float(match[1]), float(match[2])] if match else [np.nan, np.nan]
+        except ValueError:
+            point = [np.nan, np.nan]
+        if not np.isfinite(point).all():
+            raise InputError(f"{path}: ROI {index} has the point {text!r}; expected '(x, y)' in pixels")
+        points.append(point)
+    return str(roi.get("Name", "")).strip(), np.asarray(points, dtype=float).reshape(-1, 2)
+
+
+def draw_region(points: np.ndarray, image_size: Sequence[int]) -> tuple[np.ndarray, tuple[int, int]]:
+    """Return the pixels that a contour encloses, in the smallest window that holds them.
+
+    Where a contour crosses itself, all that it goes round is inside.
+
+    Args:
+        points: `(n, 2)`, (x, y) in pixels.
+        image_size: (columns, rows); what lies outside is cut off.
+
+    Returns:
+        The mask, bool, `(width, height)`, and where in the image its corner lies, (x, y). Nothing inside gives an
+        empty window.
+    """
+    x, y = polygon(points[:, 0], points[:, 1], shape=tuple(image_size))
+    if len(x) == 0:
+        return np.zeros((0, 0), dtype=bool), (0, 0)
+    corner = int(x.min()), int(y.min())
+    mask = np.zeros((x.max() - corner[0] + 1, y.max() - corner[1] + 1), dtype=bool)
+    mask[x - corner[0], y - corner[1]] = True
+    # even-odd leaves out what a contour goes round twice; the line itself keeps such a hole apart from the outside
+    line = polygon_perimeter(points[:, 0] - corner[0], points[:, 1] - corner[1], shape=mask.shape, clip=False)
+    outlined = mask.copy()
+    outlined[line] = True
+    filled = binary_fill_holes(outlined)
+    return (filled if filled.sum() > outlined.sum() else mask), corner
