@@ -32,6 +32,7 @@ def test_all_constructors_are_one() -> None:
     for network in PAPER.values():
         parameters = inspect.signature(network).parameters
         defaults = {name: parameter.default for name, parameter in parameters.items() if name != "features"}
+        assert not defaults.pop("checkpointing", False)
         assert defaults == {
             "spatial_dims": 2,
             "in_channels": 1,
