@@ -26,6 +26,7 @@ def predict(
     box: Sequence[float] | Sequence[Sequence[float]] | None = None,
     point: Sequence[float] | Sequence[Sequence[float]] | None = None,
     out: str | Path | None = None,
+    bundle: str | Path | None = None,
     **overrides: Any,
 ) -> list[dict[str, Any]]:
     """Outline masses and decide whether they look benign or malignant.
@@ -36,6 +37,7 @@ def predict(
             them, one mass each. With several images every image gets the same boxes.
         point: `[x, y]` in the mass, or a list of them; a box says more.
         out: folder for label maps, overlays and `results.csv`; None writes nothing.
+        bundle: folder of another bundle than the installed one, with its own config and weights.
         overrides: values of the bundle's inference config by their name: `otsu_mode`, `roi_mode`, `checkpoint`, ...
 
     Returns:
@@ -61,7 +63,7 @@ def predict(
         for path in paths
         for mass, location in enumerate(locations or [{}])
     ]
-    root = bundle_root()
+    root = bundle_root() if bundle is None else Path(bundle)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="parsing config_file")  # MONAI warns of configs by strangers
         workflow = ConfigWorkflow(

@@ -1,0 +1,65 @@
+"""The app that MONAI Label's server runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import monailabel
+from monailabel.interfaces.app import MONAILabelApp
+from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
+from monailabel.interfaces.tasks.strategy import Strategy
+from monailabel.interfaces.tasks.train import TrainTask
+from monailabel.tasks.activelearning.first import First
+from monailabel.tasks.activelearning.random import Random
+
+from monai_rescunet.label.infer import MassInferTask
+from monai_rescunet.label.install import MODEL_NAME
+from monai_rescunet.label.train import MassTrainTask
+
+__all__ = ["CLICK_MODEL_NAME", "MassApp"]
+
+CLICK_MODEL_NAME = "mammography_mass_click"
+"""The same model under a type for which 3D Slicer and OHIF let the reader click into the mass."""
+
+
+class MassApp(MONAILabelApp):
+    """Serve and train the bundle in `<app_dir>/model/mammography_mass_segmentation`.
+
+    Args:
+        app_dir: what `monai_rescunet.label.install_app` made.
+        studies: a folder of images, or the address of a DICOMweb archive.
+        conf: what the server was started with as `--conf name value`; nothing is needed.
+
+    Raises:
+        InputError: the weights do not fit the network of the bundle's config.
+    """
+
+    def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
+        self.bundle = Path(app_dir) / "model" / MODEL_NAME
+        super().__init__(
+            app_dir=app_dir,
+            studies=studies,
+            conf=conf,
+            name=f"Masses in mammograms (MONAI Label {monailabel.__version__})",
+            description="Outline of a mass and whether it looks benign or malignant. Research, not a medical device.",
+            version=monailabel.__version__,
+        )
+
+    def init_infers(self) -> dict[str, InferTask]:
+        """Return the model, under its name and for clicks."""
+        return {
+            MODEL_NAME: MassInferTask(self.bundle, InferType.SEGMENTATION, self.datastore()),
+            CLICK_MODEL_NAME: MassInferTask(self.bundle, InferType.DEEPGROW, self.datastore()),
+        }
+
+    def init_trainers(self) -> dict[str, TrainTask]:
+        """Return the training of the model."""
+        return {MODEL_NAME: MassTrainTask(self.bundle)}
+
+    def init_strategies(self) -> dict[str, Strategy]:
+        """Return the orders in which images can be offered for labelling."""
+        return {"random": Random(), "first": First()}
+
+    def _download_dcmqi_tools(self) -> Any:
+        """Download nothing: highdicom writes the segmentations here."""
