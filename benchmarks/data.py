@@ -1,9 +1,10 @@
-"""From full-size DICOM and XML to a training sample, against MONAI's own transforms; and how long training waits for data.
+"""From full-size DICOM and XML to a training sample, against MONAI's transforms; how long training waits for data.
 
 Both ways run in a process of their own, on the same phantoms in INbreast's layout (uncompressed, 14 bits in 16, 2560 x
 3328 and 3328 x 4084 pixels), whose files are in the page cache: what is compared is the reading of them, not the disk.
-Peak memory is what a process's peak resident memory (`ru_maxrss`) grows by over the samples, after the libraries are
-imported and every transform has run once on a small mammogram: the cost of a data loader's worker over its start.
+Time is CPU time on one thread, which other programs on the machine hardly change. Peak memory is how far the resident
+memory of the process rises above where it stands when the libraries are imported and every transform has run on a small
+mammogram (Linux's VmHWM, set back at that point): what one more worker of a data loader needs to read mammograms.
 
     python benchmarks/data.py
 """
@@ -13,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -27,40 +27,25 @@ from monai.transforms import Compose, CropForegroundd, EnsureChannelFirstd, Load
 from rich.console import Console
 from rich.table import Table
 
-from monai_rescunet.data import (
-    DrawContourd,
-    make_inbreast_phantoms,
-    prepare_inbreast,
-    read_datalist,
-    write_datalist,
-)
-from monai_rescunet.data import MammogramReader
-from monai_rescunet.transforms import CropMassROId, ToLabelMapd
+from monai_rescunet.data import LoadMassROId, make_inbreast_phantoms, prepare_inbreast, read_datalist, write_datalist
 
 SIDE = 256
 REPEATS = 5
 
 
-def ours(side: int = SIDE) -> Compose:
-    """Image and mask of the region of interest, as train.yaml makes them."""
-    return Compose(
-        [
-            LoadImaged("image", reader=MammogramReader(), ensure_channel_first=True),
-            DrawContourd("label"),
-            ToLabelMapd("label"),
-            CropMassROId(["image", "label"], ["bilinear", "nearest"], roi_mode="fitted", roi_context=1.25, roi_size=side),
-        ]
-    )
+def ours() -> LoadMassROId:
+    """Image and label map of the region round a mass, as train.yaml makes them."""
+    return LoadMassROId(roi_mode="fitted", roi_context=1.25, roi_size=SIDE)
 
 
-def monai_only(side: int = SIDE) -> Compose:
+def monai_only() -> Compose:
     """The mammogram without its air, made small: MONAI's way without a mask, a box or a spacing."""
     return Compose(
         [
             LoadImaged("image", reader="PydicomReader"),
             EnsureChannelFirstd("image"),
             CropForegroundd("image", source_key="image"),
-            Resized("image", (side, side)),
+            Resized("image", (SIDE, SIDE)),
         ]
     )
 
@@ -68,9 +53,10 @@ def monai_only(side: int = SIDE) -> Compose:
 WAYS = {"monai": monai_only, "ours": ours}
 
 
-def peak() -> float:
-    """Return the peak resident memory of this process, MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def memory(field: str) -> float:
+    """Return `VmRSS`, the resident memory of this process, or `VmHWM`, its peak, MiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
 
 
 def measure(way: str, small: Path, full: Path) -> dict[str, float]:
@@ -78,13 +64,14 @@ def measure(way: str, small: Path, full: Path) -> dict[str, float]:
     torch.set_num_threads(1)  # as a data loader's worker
     transform = WAYS[way]()
     transform(entries(small)[0])
-    before, times = peak(), []
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before, times = memory("VmRSS"), []
     for _ in range(REPEATS):
         for entry in entries(full):
-            start = time.perf_counter()
+            start = time.process_time()
             transform(entry)
-            times.append(time.perf_counter() - start)
-    return {"seconds": statistics.median(times), "mib": peak() - before}
+            times.append(time.process_time() - start)
+    return {"seconds": statistics.median(times), "mib": memory("VmHWM") - before}
 
 
 def entries(folder: Path) -> list[dict[str, Any]]:
@@ -117,15 +104,20 @@ def main() -> None:
         table = Table(f"one sample of {SIDE} x {SIDE} from a whole mammogram", "ms", "ratio", "peak MiB", "ratio")
         for way, name in (
             ("monai", "LoadImaged(PydicomReader), CropForegroundd, Resized"),
-            ("ours", "LoadImaged(MammogramReader), DrawContourd, CropMassROId"),
+            ("ours", "LoadMassROId: image and label map of the mass's region"),
         ):
             seconds, mib = results[way]["seconds"], results[way]["mib"]
             peer = results["monai"]
             table.add_row(
-                name, f"{1000 * seconds:.0f}", f"{peer['seconds'] / seconds:.1f}x", f"{mib:.0f}", f"{mib / peer['mib']:.2f}"
+                name,
+                f"{1000 * seconds:.0f}",
+                f"{peer['seconds'] / seconds:.1f}x",
+                f"{mib:.0f}",
+                f"{mib / peer['mib']:.2f}",
             )
         Console(width=120).print(table)
-        print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, medians of {REPEATS} x {len(entries(full))} samples")
+        load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        print(f"medians of {REPEATS} x {len(entries(full))} samples; {load}")
 
 
 if __name__ == "__main__":

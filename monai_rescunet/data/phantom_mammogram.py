@@ -21,6 +21,7 @@ MIN_SIDE = 320  # pixels; below, the pixels of a whole breast are larger than 1 
 BITS = 14
 GREYS = 50  # of 14 bits in one of the film's 8
 COARSE = 4  # tissue has no finer structure than this many pixels
+CONTOUR_POINTS = 80  # about
 SPECKS = 14  # in a cluster of calcifications
 
 
@@ -38,13 +39,13 @@ class PhantomMass:
 
     @property
     def contour(self) -> np.ndarray:
-        """The outermost pixels' centres in turn, `(n, 2)`, (x, y)."""
+        """Points on the outermost pixels in turn, `(n, 2)`, (x, y), about as many as a hand sets."""
         rows, columns = (np.flatnonzero(self.mask.any(axis=axis)) for axis in (1, 0))
         top, left = rows[0], columns[0]
         window = np.pad(self.mask[top : rows[-1] + 1, left : columns[-1] + 1], 1)
         # just below the value of a pixel inside, so that rounding gives the pixel itself
-        longest = max(find_contours(window, 0.999), key=len)
-        return longest[:-1, ::-1] + (left - 1, top - 1)
+        longest = max(find_contours(window, 0.999), key=len)[:-1]
+        return longest[:: max(len(longest) // CONTOUR_POINTS, 1), ::-1] + (left - 1, top - 1)
 
 
 @dataclass
