@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -108,16 +109,16 @@ def measure(experiment: Experiment, run: Run) -> Cost:
     model = parser.get_parsed_content("model")
     times = [time.perf_counter()]
 
-    @trainer.on(Events.ITERATION_COMPLETED)
-    def _stop_when_enough(engine: Engine) -> None:
+    def stop_when_enough(engine: Engine) -> None:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         times.append(time.perf_counter())
         if times[-1] - times[0] > ENOUGH_SECONDS:
             engine.terminate()
 
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, stop_when_enough)
     trainer.run()
-    steps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(times)]
     side = parser["roi_size"]
     image = torch.zeros(1, 1, side, side, device=next(model.parameters()).device)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -147,8 +148,9 @@ def plan_table(plans: Sequence[RunPlan]) -> Table:
             duration(sum(plan.seconds for plan in own)),
         )
     table.caption = (
-        f"about {duration(sum(plan.seconds for plan in plans))} on this machine, if nothing else runs on it; images of an "
-        "epoch; M: million parameters; G: 10^9 multiply-adds an image; T: 10^12 of all runs; ms: an image in training"
+        f"about {duration(sum(plan.seconds for plan in plans))} on this machine, if nothing else runs on it; "
+        "images of an epoch; M: million parameters; G: 10^9 multiply-adds an image; T: 10^12 of all runs; "
+        "ms: an image in training"
     )
     return table
 

@@ -63,7 +63,7 @@ def do_runs(experiment: Experiment, plans: Sequence[RunPlan]) -> list[Run]:
     """
     left = []
     with tqdm(
-        total=round(sum(plan.seconds for plan in plans), 1),
+        total=sum(plan.seconds for plan in plans),
         bar_format="{desc}{percentage:3.0f}% |{bar}| {elapsed} so far, {remaining} left",
         dynamic_ncols=True,
     ) as bar:
@@ -84,9 +84,9 @@ def do_runs(experiment: Experiment, plans: Sequence[RunPlan]) -> list[Run]:
 def do_run(experiment: Experiment, run: Run) -> None:
     """Train, fit thresholds, evaluate; what an interrupted attempt has done already is kept.
 
-    The folder gets `config.yaml` (whole, so that `python -m monai.bundle run` can repeat it), `environment.json` (one entry
-    an attempt), `model.pt`, `model_thresholds.json`, `per_image.csv`, `metrics.json`, `maps.npz`, TensorBoard curves and in
-    the end `finished.json`.
+    The folder gets `config.yaml` (whole, so that `python -m monai.bundle run` can repeat it), `environment.json` (one
+    entry an attempt), `model.pt`, `model_thresholds.json`, `per_image.csv`, `metrics.json`, `maps.npz`, TensorBoard
+    curves and in the end `finished.json`.
     """
     folder, start = experiment.out / run.name, time.monotonic()
     _remove(folder, ".*", "tmp*")  # files that an interrupted attempt left half-written under their temporary names

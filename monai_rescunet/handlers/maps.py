@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from ignite.engine import Engine, Events
 from monai.utils import convert_to_numpy
+from torch import Tensor
 
 from monai_rescunet.errors import InputError
 from monai_rescunet.files import write_atomically
@@ -51,7 +52,8 @@ class SaveMaps:
 
     def _write(self) -> None:
         content = BytesIO()
-        np.savez_compressed(content, **{name: np.stack(kept) for name, kept in self.arrays.items()})
+        image, truth, levels = (np.stack(kept) for kept in self.arrays.values())
+        np.savez_compressed(content, image=image, truth=truth, map=levels)
         write_atomically(self.path, content.getvalue())
 
 
@@ -74,14 +76,14 @@ class FitThresholds:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._fit)
 
     def _reset(self) -> None:
-        self.levels: list[np.ndarray] = []  # one byte a pixel, for collections of any size
+        self.levels: list[Tensor] = []  # one byte a pixel, for collections of any size
 
     def _update(self, engine: Engine) -> None:
-        self.levels += [convert_to_numpy(quantise(output["pred"])).astype(np.uint8) for output in engine.state.output]
+        self.levels += [quantise(output["pred"]).byte().cpu() for output in engine.state.output]
 
     def _fit(self) -> None:
         try:
-            lambda1, lambda2 = calibrate_thresholds(levels / np.float32(255) for levels in self.levels)
+            lambda1, lambda2 = calibrate_thresholds(levels / 255 for levels in self.levels)
         except ValueError as error:
             raise InputError(f"{self.checkpoint}: {error}") from error
         path = save_thresholds(lambda1, lambda2, len(self.levels), self.checkpoint)
