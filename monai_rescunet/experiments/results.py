@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from monai_rescunet.errors import InputError
 from monai_rescunet.experiments.experiment import SUPERVISIONS
@@ -43,6 +44,12 @@ class Results:
         order = {name: place for place, name in enumerate(NETWORKS)}
         pairs = set(zip(self.runs["network"], self.runs["supervision"], strict=True))
         return sorted(pairs, key=lambda pair: (order.get(pair[0], -1), pair[0], SUPERVISIONS.index(pair[1])))
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """Config of the first run; all have the same settings."""
+        text = (Path(self.runs["folder"].iloc[0]) / "config.yaml").read_text(encoding="utf-8")
+        return dict(yaml.safe_load(text))
 
     @property
     def networks(self) -> list[str]:

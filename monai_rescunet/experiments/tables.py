@@ -34,8 +34,7 @@ REPORTED = {
     ("ResCU-Net", "mixed", "classification"): {"accuracy": 94.12, "auc": 96.16},
 }  # fmt: skip
 """What is reported on INbreast, in per cent: Dice, accuracy and AUC by the paper, the other figures of segmentation by
-a later survey that quotes its table (Front. Oncol. 2024, doi:10.3389/fonc.2024.1281922). Those of the other networks are
-not known."""
+a later survey that quotes its table (Front. Oncol. 2024, doi:10.3389/fonc.2024.1281922). The rest is not known."""
 
 TITLES = {
     "accuracy": "Acc.", "sensitivity": "Sen.", "specificity": "Spe.", "dice": "Dice", "jaccard": "Jac.", "mcc": "MCC",
@@ -177,8 +176,8 @@ def _comparisons(results: Results) -> Table | None:
         values.append(row | {"dice_p_holm": holm_dice, "auc_p_holm": holm_auc})
     caption = (
         "Comparisons on the same masses: difference in per cent with the 95 % bootstrap interval over cases, and "
-        "p-values after Holm's correction for all rows (Dice: Wilcoxon's signed-rank test over masses, which takes masses "
-        "of one case for independent; AUC: the bootstrap)."
+        "p-values after Holm's correction for all rows (Dice: Wilcoxon's signed-rank test over masses, which takes "
+        "those of one case for independent; AUC: the bootstrap)."
     )
     return Table("comparisons", caption, pd.DataFrame(cells), pd.DataFrame(values))
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+import yaml
+from torch.utils.tensorboard import SummaryWriter
 
 from monai_rescunet.metrics import segmentation_metrics
 from monai_rescunet.thresholds import save_thresholds
@@ -60,6 +62,12 @@ def _make_run(folder: Path, network: str, supervision: str, fold: int, skill: fl
     np.savez_compressed(folder / "maps.npz", **{name: np.stack(values) for name, values in arrays.items()})
     (folder / "metrics.json").write_text(json.dumps({"segmentation": {"auc": 0.9}}))
     (folder / "environment.json").write_text(json.dumps([{"python": "3", "packages": {"torch": "2"}, "device": "CPU"}]))
+    config = {"kappa": 0.3, "lesion_floor": 64, "otsu_levels": [128, 255], "max_epochs": 2, "seed": 0}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    with SummaryWriter(str(folder / "tensorboard")) as curves:
+        for step in range(3):
+            curves.add_scalar("train_loss", 0.7 - 0.1 * step, step)
+            curves.add_scalar("val_mean_dice", skill - 0.1, step)
     (folder / "model.pt").write_bytes(folder.name.encode())
     save_thresholds(64, 180, 16, folder / "model.pt")
     run = {"network": network, "path": "x.Y", "supervision": supervision, "fold": fold, "thresholds": "fitted"}
