@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import json
 import logging
 import warnings
@@ -156,6 +157,8 @@ def run_workflow(workflow: ConfigWorkflow) -> None:
         if fault is None:
             raise
         raise fault from None
+    finally:
+        gc.collect()  # engines and their handlers hold one another, and with them networks and data
 
 
 def find_network(name: str) -> tuple[str, str]:

@@ -26,6 +26,7 @@ __all__ = ["FORMATS", "Plot", "figure_bytes", "make_figures", "write_figure"]
 
 FORMATS = ("svg", "pdf", "png")
 RATES = np.linspace(0, 1, 201)
+Curve = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # truths, ranks, weights
 
 
 class Plot(NamedTuple):
@@ -76,7 +77,8 @@ def roc_curves(results: Results, networks: list[str]) -> Plot:
     for network in networks:
         masses = results.of(network, "mixed")
         maps = results.maps(network, "mixed")
-        classes, pixels = [], []
+        classes: list[Curve] = []
+        pixels: list[Curve] = []
         for _, rows in masses.groupby("fold"):
             classes.append(((rows["class"] == MALIGNANT).to_numpy(), rows["score"].to_numpy(), None))
             inside, levels = maps["truth"][rows.index] > 0, maps["map"][rows.index]
@@ -104,7 +106,7 @@ def panel(results: Results, networks: list[str]) -> Plot:
         chosen += [ranked[len(ranked) // 2], ranked[0]] if len(ranked) > 1 else list(ranked)
     figure = Figure(figsize=(1.6 * (2 + len(networks)), 1.75 * len(chosen)), layout="constrained")
     grid = figure.subplots(len(chosen), 2 + len(networks), squeeze=False)
-    columns = [(network, results.of(network, "mixed"), results.maps(network, "mixed")) for network in networks]
+    answers = [(results.of(network, "mixed"), results.maps(network, "mixed")["map"]) for network in networks]
     arrays = results.maps(_reference(results, networks), "mixed")
     to_grey = np.zeros(256)
     for level, value in PAPER_GREY_LEVELS.items():
@@ -113,12 +115,12 @@ def panel(results: Results, networks: list[str]) -> Plot:
         row[0].imshow(arrays["image"][index].T, cmap="gray")
         row[0].set_ylabel(masses.at[index, "class"])
         row[1].imshow(to_grey[arrays["truth"][index]].T, cmap="gray", vmin=0, vmax=255)
-        for axes, (network, table, own) in zip(row[2:], columns, strict=True):
-            key = masses.loc[index, ["image", "mass"]]
-            same = table.index[(table["image"] == key["image"]) & (table["mass"] == key["mass"])]
-            if len(same):
-                axes.imshow(own["map"][same[0]].T, cmap="gray", vmin=0, vmax=255)
-                axes.set_xlabel(f"{table.at[same[0], 'decision']}, {table.at[same[0], 'dice']:.2f}", fontsize="small")
+        for axes, (table, maps) in zip(row[2:], answers, strict=True):
+            same = table["image"].eq(masses["image"][index]) & table["mass"].eq(masses["mass"][index])
+            for place in np.flatnonzero(same):  # none where a network's fold is not finished
+                answer = table.iloc[place]
+                axes.imshow(maps[place].T, cmap="gray", vmin=0, vmax=255)
+                axes.set_xlabel(f"{answer['decision']}, {answer['dice']:.2f}", fontsize="small")
         for axes in row:
             axes.set(xticks=[], yticks=[])
     for axes, title in zip(grid[0], ("input", "truth", *networks), strict=True):
@@ -207,7 +209,7 @@ def learning_curves(results: Results) -> Plot:
     return Plot("learning_curves", caption, figure)
 
 
-def _draw_roc(axes: Axes, network: str, folds: list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]) -> None:
+def _draw_roc(axes: Axes, network: str, folds: list[Curve]) -> None:
     """Draw the mean of the folds' curves; folds with one class have none."""
     curves, areas = [], []
     for truth, ranks, weights in folds:

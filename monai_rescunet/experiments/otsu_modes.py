@@ -38,7 +38,8 @@ def compare_otsu_modes(results: Results, networks: list[str]) -> pd.DataFrame:
     for network in networks:
         masses, maps = results.of(network, "mixed"), results.maps(network, "mixed")["map"]
         thresholds = thresholds_of(results, network)
-        for fold, own in masses.groupby("fold"):
+        for fold in sorted(masses["fold"].unique()):
+            own = masses[masses["fold"] == fold]
             m = torch.from_numpy(maps[own.index])[:, None] / (GREY_LEVELS - 1)
             modes = {
                 "paper": ModifiedOtsu("paper", lesion_floor=floor),

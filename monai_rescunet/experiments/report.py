@@ -90,7 +90,8 @@ def _gallery(results: Results, network: str, supervision: str) -> list[dict[str,
     masses = results.of(network, supervision)
     maps = results.maps(network, supervision)
     entries = []
-    for index, row in masses.sort_values("dice").iterrows():
+    for index in masses["dice"].argsort():
+        row = masses.iloc[index]
         decision = None if pd.isna(row["decision"]) else row["decision"]
         picture = _picture(maps["image"][index], maps["truth"][index], maps["map"][index], row["lambda1"], decision)
         entries.append(

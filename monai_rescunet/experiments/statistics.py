@@ -173,9 +173,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _difference(pairs: pd.DataFrame, figures: Figures, name: str, seed: int) -> tuple[float, np.ndarray]:
     """Return the difference of a figure and its bootstrap samples."""
-    others = pairs[[column for column in pairs if column.endswith("_other")]]
-    others = others.rename(columns=lambda column: column.removesuffix("_other")).assign(image=pairs["image"])
-    points, samples = [], []
+    others = pairs.filter(like="_other").rename(columns=lambda column: column.removesuffix("_other"))
+    points: list[np.ndarray] = []
+    samples: list[np.ndarray] = []
     for _, rows in pairs.groupby("fold"):
         theirs = others.loc[rows.index]
         for weights, kept in ((np.ones((1, len(rows))), points), (_case_weights(rows, seed), samples)):
