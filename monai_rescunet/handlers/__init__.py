@@ -1,7 +1,17 @@
 """Ignite handlers: what the bundle's engines do beside MONAI's own handlers."""
 
 from monai_rescunet.handlers.evaluation import MassEvaluation
+from monai_rescunet.handlers.maps import FitThresholds, SaveMaps
 from monai_rescunet.handlers.results import SaveMassResults
 from monai_rescunet.handlers.training import AverageWeights, RunProgress, SeedEpochs, TrainingCheckpoints
 
-__all__ = ["AverageWeights", "MassEvaluation", "RunProgress", "SaveMassResults", "SeedEpochs", "TrainingCheckpoints"]
+__all__ = [
+    "AverageWeights",
+    "FitThresholds",
+    "MassEvaluation",
+    "RunProgress",
+    "SaveMaps",
+    "SaveMassResults",
+    "SeedEpochs",
+    "TrainingCheckpoints",
+]

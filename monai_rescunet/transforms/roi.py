@@ -34,7 +34,7 @@ class CropMassROI(InvertibleTransform):
     stretches it to a square, so that every box lies in the same place (the shorter side of a long box counts as half
     the longer one).
 
-    The region is kept inside the image by shifting; what an image is too small to fill is padded with zeros, and it
+    The region is kept inside the image by shifting; what an image is too small to fill is its reflection, and it
     never exceeds the image's longer side: a collection that is itself crops this tight is taken whole. It is resampled
     with antialiasing (label maps: nearest).
 
