@@ -2,6 +2,13 @@
 
 from monai_rescunet.handlers.evaluation import MassEvaluation
 from monai_rescunet.handlers.results import SaveMassResults
-from monai_rescunet.handlers.training import RunProgress, SeedEpochs, TrainingCheckpoints
+from monai_rescunet.handlers.training import BroadcastBuffers, RunProgress, SeedEpochs, TrainingCheckpoints
 
-__all__ = ["MassEvaluation", "RunProgress", "SaveMassResults", "SeedEpochs", "TrainingCheckpoints"]
+__all__ = [
+    "BroadcastBuffers",
+    "MassEvaluation",
+    "RunProgress",
+    "SaveMassResults",
+    "SeedEpochs",
+    "TrainingCheckpoints",
+]
