@@ -50,6 +50,20 @@ def prepare_inbreast(
     _write(out, prepare_collection(root, n_splits=folds, seed=seed, strict=strict, spiculated=spiculated))
 
 
+@prepare.command("cbis-ddsm")
+def prepare_cbis_ddsm(
+    root: Annotated[Path, typer.Argument(help="Folder with the tables of masses and the folders Mass-Training_...")],
+    out: Out,
+    folds: Folds = 3,
+    seed: Seed = 0,
+    strict: Strict = False,
+) -> None:
+    """Write the datalist of CBIS-DDSM: one entry a mass, the published test set kept aside."""
+    from monai_rescunet.data import prepare_cbis_ddsm as prepare_collection
+
+    _write(out, prepare_collection(root, n_splits=folds, seed=seed, strict=strict))
+
+
 def _write(out: Path, report: CollectionReport) -> None:
     """Write a collection's datalist and tell what it holds."""
     from monai_rescunet.data import write_datalist

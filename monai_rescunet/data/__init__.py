@@ -1,5 +1,6 @@
 """Readers of mammograms and adapters that bring collections to MONAI's datalist."""
 
+from monai_rescunet.data.cbis_ddsm import prepare_cbis_ddsm
 from monai_rescunet.data.collection import CollectionReport
 from monai_rescunet.data.contour import DrawContourd
 from monai_rescunet.data.datalist import read_datalist, repeat_small_collections, split_by_fold, write_datalist
@@ -25,6 +26,7 @@ __all__ = [
     "make_inbreast_phantoms",
     "make_phantom",
     "make_phantoms",
+    "prepare_cbis_ddsm",
     "prepare_folder",
     "prepare_inbreast",
     "read_datalist",
