@@ -6,6 +6,9 @@ Time is CPU time on one thread, which other programs on the machine hardly chang
 memory of the process rises above where it stands when the libraries are imported and every transform has run on a small
 mammogram (Linux's VmHWM, set back at that point): what one more worker of a data loader needs to read mammograms.
 
+The second table is of train.yaml as it is, with two workers, on crops that it cached: of each epoch after the
+first, the time in which the trainer has no batch, the start of the workers included.
+
     python benchmarks/data.py
 """
 
@@ -23,14 +26,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from ignite.engine import Events
+from monai.bundle import ConfigParser
 from monai.transforms import Compose, CropForegroundd, EnsureChannelFirstd, LoadImaged, Resized
 from rich.console import Console
 from rich.table import Table
 
+from monai_rescunet.bundle_root import bundle_root
 from monai_rescunet.data import LoadMassROId, make_inbreast_phantoms, prepare_inbreast, read_datalist, write_datalist
 
 SIDE = 256
 REPEATS = 5
+MASSES = 100  # of an epoch, about INbreast's
+EPOCHS = 4
 
 
 def ours() -> LoadMassROId:
@@ -84,6 +92,45 @@ def collection(folder: Path, count: int, size: tuple[int, int] | None = None) ->
     return folder
 
 
+def waiting(folder: Path) -> tuple[float, float]:
+    """Return seconds an epoch of training takes, and which part of them it waits for data, medians."""
+    bundle = bundle_root()
+    parser = ConfigParser()
+    parser.read_config(bundle / "configs" / "train.yaml")
+    parser.update(
+        {
+            "bundle_root": str(bundle),
+            "dataset_dir": str(folder),
+            "datalist": str(folder / "datalist.json"),
+            "output_dir": str(folder / "runs"),
+            "fold": "none",
+            "training_entries": f"$@split[0] * {MASSES // len(entries(folder))}",
+            "max_epochs": EPOCHS,
+            "num_workers": 2,
+        }
+    )
+    trainer = parser.get_parsed_content("train#trainer")
+    marks: dict[int, dict[str, float]] = {}
+
+    def mark(name: str) -> None:
+        epoch = marks.setdefault(trainer.state.epoch, {"waited": 0.0})
+        now = time.perf_counter()
+        if name == "started":
+            epoch["first"] = now
+        elif name == "batch":
+            epoch["waited"] += now - epoch["last"]
+        epoch["last"] = now
+
+    trainer.add_event_handler(Events.EPOCH_STARTED, mark, "started")
+    trainer.add_event_handler(Events.GET_BATCH_COMPLETED, mark, "batch")
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, mark, "iteration")
+    trainer.run()
+    later = [epoch for number, epoch in marks.items() if number > 1]
+    lengths = [epoch["last"] - epoch["first"] for epoch in later]
+    shares = [epoch["waited"] / length for epoch, length in zip(later, lengths, strict=True)]
+    return statistics.median(lengths), statistics.median(shares)
+
+
 def in_own_process(way: str, small: Path, full: Path) -> dict[str, float]:
     command = [sys.executable, "-W", "ignore", __file__, "--measure", way, str(small), str(full)]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
@@ -116,6 +163,10 @@ def main() -> None:
                 f"{mib / peer['mib']:.2f}",
             )
         Console(width=120).print(table)
+        seconds, share = waiting(full)
+        training = Table("an epoch of train.yaml after the first", "s", "waiting for data")
+        training.add_row(f"{MASSES} masses, cached, two workers", f"{seconds:.1f}", f"{share:.1%}")
+        Console(width=120).print(training)
         load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
         print(f"medians of {REPEATS} x {len(entries(full))} samples; {load}")
 
