@@ -7,10 +7,10 @@ OUT ?= runs/predictions
 PHANTOMS := runs/phantoms
 DATA ?=
 
-.PHONY: help install run test check format clean
+.PHONY: help install run test bundle-check check format clean
 
 help:
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 install: $(STAMP)  ## set up .venv from constraints.txt
 
@@ -32,6 +32,9 @@ endif
 
 test: $(STAMP)  ## run all tests
 	$(BIN)/python -m pytest
+
+bundle-check: $(STAMP)  ## check the bundle by the model zoo's rules, offline
+	$(BIN)/python -m pytest tests/bundle/test_bundle_check.py tests/bundle/test_exports.py
 
 check: $(STAMP)  ## lint, format check and types
 	$(BIN)/ruff check .

@@ -34,6 +34,9 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder for label maps, overlays and results.csv.")] = Path("predictions"),
     otsu_mode: Annotated[str, typer.Option(help="anchored or paper.")] = "anchored",
     strict: Annotated[bool, typer.Option(help="Stop at the first unreadable image.")] = False,
+    dicom: Annotated[
+        list[str] | None, typer.Option(help="seg, sr or sc: a DICOM result of DICOM images; may be repeated.")
+    ] = None,
 ) -> None:
     """Outline the masses of images and decide whether they look benign or malignant."""
     from monai_rescunet.inference import predict as predict_masses
@@ -45,6 +48,7 @@ def predict(
         out=out,
         otsu_mode=otsu_mode,
         strict=strict,
+        dicom=dicom or [],
     )
     show(out / "results.csv")
 

@@ -24,6 +24,7 @@ Strict = Annotated[bool, typer.Option(help="Stop at the first problem.")]
 def prepare_folder(
     roots: Annotated[list[Path], typer.Argument(help="Folder of images; several become one collection.")],
     out: Out,
+    crops: Annotated[list[Path] | None, typer.Option(help="One of them whose images are crops of one mass.")] = None,
     folds: Folds = 3,
     seed: Seed = 0,
     strict: Strict = False,
@@ -31,7 +32,7 @@ def prepare_folder(
     """Write the datalist of a folder: labels.csv, benign/ and malignant/, or images with masks or boxes.csv."""
     from monai_rescunet.data import prepare_folder as prepare_images
 
-    _write(out, prepare_images(roots, n_splits=folds, seed=seed, strict=strict))
+    _write(out, prepare_images(roots, crops=crops or (), n_splits=folds, seed=seed, strict=strict))
 
 
 @prepare.command("inbreast")

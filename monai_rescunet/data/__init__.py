@@ -7,6 +7,9 @@ from monai_rescunet.data.folder import prepare_folder
 from monai_rescunet.data.folds import assign_folds
 from monai_rescunet.data.inbreast import prepare_inbreast
 from monai_rescunet.data.lenient import LenientDataLoader, LenientDataset
+from monai_rescunet.data.mass_roi import LoadMassROId
+from monai_rescunet.data.phantom_cbis_ddsm import make_cbis_ddsm_phantoms
+from monai_rescunet.data.phantom_inbreast import make_inbreast_phantoms
 from monai_rescunet.data.phantoms import make_phantom, make_phantoms
 from monai_rescunet.data.reader import MammogramReader
 
@@ -15,8 +18,11 @@ __all__ = [
     "DrawContourd",
     "LenientDataLoader",
     "LenientDataset",
+    "LoadMassROId",
     "MammogramReader",
     "assign_folds",
+    "make_cbis_ddsm_phantoms",
+    "make_inbreast_phantoms",
     "make_phantom",
     "make_phantoms",
     "prepare_folder",

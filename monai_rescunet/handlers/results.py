@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from monai_rescunet.data.reader import MammogramReader, image_format
 from monai_rescunet.errors import InputError
 from monai_rescunet.files import png_bytes, relative_name, write_atomically
 from monai_rescunet.metrics import segmentation_metrics
+from monai_rescunet.transforms.label_painter import LabelPainter
 from monai_rescunet.transforms.overlay import draw_overlay
 
 __all__ = ["SaveMassResults"]
@@ -47,8 +48,13 @@ class SaveMassResults:
         overlay: write overlays.
         calibration: gives the probability of malignancy of a score; None tells none.
         keep_masks: keep the outlines in `masks`, bool, `(columns, rows)`, one for each of `rows`.
+        dicom: of a DICOM image write `<stem>_seg.dcm` (Segmentation), `<stem>_sr.dcm` (Structured Report) and
+            `<stem>_sc.dcm` (Secondary Capture) too: those named, of `seg`, `sr`, `sc`. They name the patient.
         mask_key, label_key, result_key: where postprocessing left the painted label map of the whole image, the
             annotated one where there is one, and the result of the modified Otsu.
+
+    Raises:
+        InputError: `dicom` names another kind, or highdicom, which DICOM results need, is not installed.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class SaveMassResults:
         overlay: bool = True,
         keep_masks: bool = False,
         calibration: Callable[[float], float] | None = None,
+        dicom: Sequence[str] = (),
         *,
         mask_key: str = "mask",
         label_key: str = "label",
@@ -66,6 +73,7 @@ class SaveMassResults:
         self.output_dir = None if output_dir is None else Path(output_dir)
         self.dataset_dir = dataset_dir
         self.overlay, self.keep_masks, self.calibration = overlay, keep_masks, calibration
+        self.dicom = _dicom_kinds(dicom)
         self.mask_key, self.label_key, self.result_key = mask_key, label_key, result_key
         self._reset()
 
@@ -84,11 +92,11 @@ class SaveMassResults:
     def _update(self, engine: Engine) -> None:
         for entry, output in zip(engine.state.batch, engine.state.output, strict=True):
             path = str(entry["image"].meta["filename_or_obj"])
+            mask = output[self.mask_key][0].cpu().numpy()
             if self._current is None or self._current.path != path:
                 self._finish_image()
-                self._current = _ImageResult(path, entry["image"].meta)
+                self._current = _ImageResult(path, entry["image"].meta, mask.shape, self.dicom)
             row = self._row(path, entry, output)
-            mask = output[self.mask_key][0].cpu().numpy()
             self._current.add(row, mask)
             self.rows.append(row)
             if self.keep_masks:
@@ -148,51 +156,62 @@ class SaveMassResults:
 
 
 class _ImageResult:
-    """The masses of one image, painted into one label map."""
+    """The masses of one image: its label map, and the masses themselves where DICOM results are asked for."""
 
-    def __init__(self, path: str, meta: Mapping[str, Any]) -> None:
-        self.path, self.meta = path, meta
-        self.label: np.ndarray | None = None
-        self.captions: list[tuple[tuple[float, float], str]] = []
+    def __init__(self, path: str, meta: Mapping[str, Any], size: tuple[int, ...], dicom: Sequence[str]) -> None:
+        self.path, self.meta, self.dicom = path, meta, dicom
+        self.painter = LabelPainter(size)
+        self.masses: list[dict[str, Any]] = []
 
     def add(self, row: Mapping[str, Any], mask: np.ndarray) -> None:
-        score = -1.0 if row["score"] is None else float(row["score"])
-        if self.label is None:
-            self.label = np.zeros(mask.shape, dtype=np.uint8)
-            self.winner = np.full(mask.shape, -np.inf, dtype=np.float32)
-        wins = (mask > 0) & (score > self.winner)
-        self.label[wins] = mask[wins]
-        self.winner[wins] = score
-        caption = row["decision"] or "mass"
-        if row["score"] is not None and row["decision"] != NO_LESION:
-            caption += f" {row['score']:.2f}"
-        columns, rows = np.nonzero(mask)
-        corner = (float(columns.min()), float(rows.min())) if len(columns) else (0.0, 0.0)
-        self.captions.append((corner, caption))
+        self.painter.add(mask, row)
+        if self.dicom:
+            self.masses.append({**row, "mask": mask > 0})
 
     def write(self, folder: Path, stem: str, overlay: bool) -> None:
-        assert self.label is not None
         path = Path(self.path)
         kind = image_format(path)
         if kind in ("dicom", "nifti"):
             self._write_nifti(folder / f"{stem}_label.nii.gz")
         else:
-            write_atomically(folder / f"{stem}_label.png", _label_png(self.label))
+            write_atomically(folder / f"{stem}_label.png", _label_png(self.painter.label))
         if overlay:
             picture = mammogram_picture(path) if kind == "dicom" else MammogramReader().get_data([path])[0]
-            image = draw_overlay(picture, self.label, self.captions)
+            image = draw_overlay(picture, self.painter.label, self.painter.captions)
             write_atomically(folder / f"{stem}_overlay.png", png_bytes(image))
+        if self.dicom:
+            self._write_dicom(folder, stem, kind)
+
+    def _write_dicom(self, folder: Path, stem: str, kind: str | None) -> None:
+        from monai_rescunet.dicom import dicom_results
+
+        if kind != "dicom":
+            logger.warning("%s: is no DICOM image, so that there is no DICOM result of it", self.path)
+            return
+        for name, content in dicom_results(self.path, self.masses, self.dicom).items():
+            write_atomically(folder / f"{stem}_{name}.dcm", content)
 
     def _write_nifti(self, path: Path) -> None:
-        assert self.label is not None
-        shape = tuple(int(n) for n in self.meta.get("nifti_shape", self.label.shape))
-        image = nibabel.Nifti1Image(self.label.reshape(shape), np.asarray(self.meta["original_affine"]))
+        label = self.painter.label
+        shape = tuple(int(n) for n in self.meta.get("nifti_shape", label.shape))
+        image = nibabel.Nifti1Image(label.reshape(shape), np.asarray(self.meta["original_affine"]))
         if "spacing" in self.meta:
             image.header.set_xyzt_units("mm")
         content = BytesIO()
         with gzip.GzipFile(fileobj=content, mode="wb", mtime=0) as file:
             file.write(image.to_bytes())
         write_atomically(path, content.getvalue())
+
+
+def _dicom_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
+    """Return the kinds of DICOM results, checked before hours of inference."""
+    if not kinds:
+        return ()
+    try:
+        from monai_rescunet.dicom import check_kinds
+    except ImportError as error:
+        raise InputError(str(error)) from error
+    return check_kinds(kinds)
 
 
 def _label_png(label: np.ndarray) -> bytes:

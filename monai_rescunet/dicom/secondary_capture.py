@@ -1,0 +1,57 @@
+"""The mammogram with its masses outlined as a Secondary Capture, for viewers that show no segmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from highdicom.sc import SCImage
+from pydicom.uid import ExplicitVRLittleEndian
+
+from monai_rescunet.data.mammogram_dicom import mammogram_picture
+from monai_rescunet.dicom.segmentation import outlined
+from monai_rescunet.dicom.source import equipment, finish, read_source, reference_of
+from monai_rescunet.transforms.label_painter import LabelPainter
+from monai_rescunet.transforms.overlay import draw_overlay
+
+__all__ = ["to_secondary_capture"]
+
+SERIES_NUMBER = 9903
+
+
+def to_secondary_capture(source: str | Path, masses: Sequence[Mapping[str, Any]]) -> SCImage:
+    """Return the mammogram in colour with outlines, classes and scores burnt in, of the image's own size.
+
+    Args:
+        source: the mammogram, a DICOM file.
+        masses: as `monai_rescunet.predict` returns them: `mask`, the outline `(columns, rows)`, `decision`, `score`.
+
+    Raises:
+        InputError: the source is no mammogram, or a mask has another size.
+    """
+    image = read_source(source)
+    outlined(masses, source, image)
+    picture = mammogram_picture(Path(source))
+    painter = LabelPainter(picture.shape)
+    for mass in masses:
+        painter.add(np.asarray(mass["mask"]), mass)
+    capture = SCImage.from_ref_dataset(
+        reference_of(image),
+        pixel_array=np.asarray(draw_overlay(picture, painter.label, painter.captions)),
+        photometric_interpretation="RGB",
+        bits_allocated=8,
+        coordinate_system="PATIENT",
+        patient_orientation=("L", "F"),  # highdicom asks for one and knows none of mammography; replaced below
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        **equipment("Outlines on the image (research)", SERIES_NUMBER),
+    )
+    capture.PatientOrientation = image.get("PatientOrientation")
+    capture.BurnedInAnnotation = "YES"
+    capture.ImageType = ["DERIVED", "SECONDARY"]
+    for keyword in ("ImageLaterality", "Laterality"):
+        if keyword in image:
+            capture[keyword] = image[keyword]
+    finish(capture, image)
+    return capture

@@ -1,0 +1,116 @@
+"""DICOM results as inference writes them, judged by an independent validator, dciodvfy of dicom3tools."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pydicom
+import pytest
+from known_masses import masses_of
+from pydicom.uid import JPEG2000Lossless, SecondaryCaptureImageStorage
+
+from monai_rescunet import predict
+from monai_rescunet.dicom import dicom_results
+from monai_rescunet.errors import InputError
+
+
+def faults(path) -> list[str]:
+    """Return the errors that dciodvfy finds."""
+    if shutil.which("dciodvfy") is None:
+        pytest.skip("dciodvfy is not installed (Debian: dicom3tools)")
+    done = subprocess.run(["dciodvfy", "-new", str(path)], capture_output=True, text=True, check=False)
+    assert done.stderr.strip(), "dciodvfy names the IOD that it recognises"
+    return [line for line in done.stderr.splitlines() if line.startswith("Error")]
+
+
+def assert_valid(source, masses, folder) -> None:
+    for kind, content in dicom_results(source, masses).items():
+        path = folder / f"{kind}.dcm"
+        path.write_bytes(content)
+        assert faults(path) == [], kind
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"PhotometricInterpretation": "MONOCHROME1"},
+        {"PixelSpacing": [0.1, 0.1]},
+        {"ImagerPixelSpacing": [0.1, 0.1], "EstimatedRadiographicMagnificationFactor": 1.1},
+        {"FrameOfReferenceUID": "1.2.3.4"},
+        {"SOPClassUID": SecondaryCaptureImageStorage, "Modality": "RG", "PatientOrientation": None},
+        {"PatientName": None, "PatientID": None, "PatientBirthDate": None, "PatientSex": None, "StudyDate": None},
+    ],
+    ids=["plain", "MONOCHROME1", "calibrated", "estimated", "frame of reference", "film", "anonymous"],
+)
+def test_the_validator_finds_no_fault(mammogram, three_masses, tmp_path, attributes):
+    assert_valid(mammogram(**attributes), three_masses, tmp_path)
+
+
+def test_the_validator_finds_no_fault_where_nothing_was_outlined(mammogram, three_masses, tmp_path):
+    assert set(dicom_results(mammogram(), three_masses[1:2])) == {"sr", "sc"}
+    assert_valid(mammogram(), three_masses[1:2], tmp_path)
+
+
+def test_the_validator_finds_no_fault_in_results_of_real_mammograms(real_mammograms, tmp_path):
+    for source in real_mammograms:
+        assert_valid(source, masses_of(source), tmp_path)
+
+
+def test_compressed_sources_are_fine(mammogram, three_masses, tmp_path):
+    source = mammogram()
+    dataset = pydicom.dcmread(source)
+    dataset.compress(JPEG2000Lossless)
+    dataset.save_as(source)
+    assert_valid(source, three_masses, tmp_path)
+
+
+def test_a_report_comes_with_the_segmentation_it_refers_to(mammogram, three_masses):
+    assert set(dicom_results(mammogram(), three_masses, ["sr"])) == {"seg", "sr"}
+
+
+def test_inference_writes_them_beside_the_label_map(mammogram, tmp_path):
+    source = mammogram()
+    masses = predict(source, box=[[2, 2, 30, 50], [10, 20, 41, 60]], out=tmp_path / "out", dicom=["seg", "sr", "sc"])
+    written = {path.name for path in (tmp_path / "out").glob("*.dcm")}
+    found = [each for each in masses if each["decision"] != "no lesion"]
+    assert written == {"mammogram_sr.dcm", "mammogram_sc.dcm"} | ({"mammogram_seg.dcm"} if found else set())
+    if found:
+        segmentation = pydicom.dcmread(tmp_path / "out" / "mammogram_seg.dcm")
+        frames = segmentation.pixel_array.reshape(-1, 60, 41)
+        assert all((each["mask"] == frame.T).all() for frame, each in zip(frames, found, strict=True))
+
+
+def test_other_images_are_told_to_have_no_dicom_result(tmp_path, write_png, caplog):
+    import numpy as np
+
+    source = write_png(np.random.default_rng(0).integers(0, 255, (60, 50)).astype(np.uint8))
+    predict(source, out=tmp_path / "out", dicom=["seg"])
+    assert "image.png: is no DICOM image" in caplog.text
+    assert (tmp_path / "out" / "image_label.png").is_file()
+
+
+def test_an_unknown_kind_is_refused_before_inference(mammogram, tmp_path):
+    with pytest.raises(InputError, match="expected some of seg, sr, sc, not 'pdf'"):
+        predict(mammogram(), out=tmp_path / "out", dicom=["pdf"])
+
+
+WITHOUT_HIGHDICOM = """
+import sys
+sys.modules["highdicom"] = None
+import monai_rescunet.data.mammogram_dicom
+from monai_rescunet.handlers import SaveMassResults
+SaveMassResults(None)
+try:
+    SaveMassResults(None, dicom=["seg"])
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_without_highdicom_the_error_names_feature_and_extra():
+    done = subprocess.run([sys.executable, "-c", WITHOUT_HIGHDICOM], capture_output=True, text=True, check=True)
+    assert "results as DICOM" in done.stdout
+    assert "pip install 'monai-rescunet[dicom]'" in done.stdout
