@@ -24,7 +24,8 @@ run: $(STAMP)  ## outline and classify the masses of DATA=folder, or of phantoms
 ifeq ($(DATA),)
 	$(BIN)/monai-rescunet phantom $(PHANTOMS)
 endif
-	$(BIN)/monai-rescunet prepare folder "$(or $(DATA),$(PHANTOMS))" --out "$(OUT)/datalist.json"
+	$(BIN)/monai-rescunet prepare folder "$(or $(DATA),$(PHANTOMS))" --out "$(OUT)/datalist.json" \
+	  || [ $$? -eq 3 ]  # done, but for what it says to have left out
 	$(BIN)/python -W ignore -m monai.bundle run --config_file bundle/configs/inference.yaml \
 	  --meta_file bundle/configs/metadata.json --logging_file bundle/configs/logging.conf --bundle_root bundle \
 	  --dataset_dir "$(or $(DATA),$(PHANTOMS))" --datalist "$(OUT)/datalist.json" --output_dir "$(OUT)"

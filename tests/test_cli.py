@@ -34,7 +34,7 @@ def test_what_is_left_out_is_told(tmp_path, write_png):
     write_png(np.zeros((9, 9), np.uint8), "a.png")
     (tmp_path / "labels.csv").write_text("image,mask,label\na.png,,benign\nb.png,,benign\n")
     result = run("prepare", "folder", str(tmp_path), "--out", str(tmp_path / "d.json"))
-    assert result.exit_code == 0
+    assert result.exit_code == 3
     assert "labels.csv row 3: there is no file 'b.png'" in result.output
     assert "left out: 1" in result.output
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["prepare"]
 
+SOMETHING_LEFT_OUT = 3
+"""Exit status of a command that is done but for what it said to have left out."""
+
 prepare = typer.Typer(help="Write a MONAI datalist for a collection.", no_args_is_help=True)
 
 Out = Annotated[Path, typer.Option(help="The datalist to write.")]
@@ -73,3 +76,5 @@ def _write(out: Path, report: CollectionReport) -> None:
         typer.echo(f"left out: {problem}", err=True)
     typer.echo(report.summary())
     typer.echo(f"wrote {out}; its paths are relative to {report.dataset_dir}")
+    if report.problems:
+        raise typer.Exit(SOMETHING_LEFT_OUT)

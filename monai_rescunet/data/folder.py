@@ -120,7 +120,7 @@ def _boxed(root: Path, known: dict[str, Entry], collector: Collector) -> list[En
 def _from_row(root: Path, row: dict[str, str]) -> Entry:
     """Return the entry of a row of labels.csv."""
     if not row["image"]:
-        raise InputError("the image is blank")
+        raise InputError("the image is blank; expected its path: correct the table")
     entry: Entry = {
         "image": row["image"],
         "class": _class(row["label"]),
@@ -174,7 +174,7 @@ def _from_box(root: Path, row: dict[str, str], known: dict[str, Entry]) -> Entry
 def _class(text: str) -> str:
     name = text.lower()
     if name not in CLASS_VALUES:
-        raise InputError(f"label is {text!r}; expected {' or '.join(CLASS_VALUES)}")
+        raise InputError(f"label is {text!r}; expected {' or '.join(CLASS_VALUES)}: correct the table")
     return name
 
 
@@ -188,7 +188,9 @@ def _image(root: Path, name: str) -> Path:
 def _check_mask(image: Path, mask: Path) -> None:
     sizes = image_size(image), image_size(mask)
     if sizes[0] != sizes[1]:
-        raise InputError(f"the mask {mask.name} has {sizes[1]} pixels and the image {sizes[0]} (columns, rows)")
+        raise InputError(
+            f"the mask {mask.name} has {sizes[1]} pixels and the image {sizes[0]} (columns, rows): they must be of one size"
+        )
 
 
 def _is_mask(path: Path) -> bool:
