@@ -67,6 +67,7 @@ def make_tables(results: Results) -> list[Table]:
     classification = _estimates(results, "classification") if mixed else {}
     tables = [
         _figures_table(
+            results,
             "table1",
             f"Table I: segmentation of the region of interest, averaged over masses. {how}",
             segmentation,
@@ -77,6 +78,7 @@ def make_tables(results: Results) -> list[Table]:
     if mixed:
         tables.append(
             _figures_table(
+                results,
                 "table2",
                 f"Table II: classification with mixed supervision, malignant positive. {how}",
                 classification,
@@ -95,7 +97,7 @@ def make_tables(results: Results) -> list[Table]:
                 f"Table {number}: {task} beside the state of the art. The paper's rows of other authors are not known "
                 f"and left out; reported figures are of other data and cannot be compared with measured ones. {how}"
             )
-            tables.append(_figures_table(name, caption, {reference: estimates[reference]}, task, metrics))
+            tables.append(_figures_table(results, name, caption, {reference: estimates[reference]}, task, metrics))
     comparisons = _comparisons(results)
     if comparisons is not None:
         tables.append(comparisons)
@@ -129,6 +131,7 @@ def _estimates(results: Results, task: str) -> dict[tuple[str, str], dict[str, E
 
 
 def _figures_table(
+    results: Results,
     name: str,
     caption: str,
     estimates: dict[tuple[str, str], dict[str, Estimate]],
@@ -137,15 +140,16 @@ def _figures_table(
 ) -> Table:
     cells, values = [], []
     for (network, supervision), figures in estimates.items():
+        masses = len(results.of(network, supervision))
         reported = REPORTED.get((network, supervision, task), {})
         told = [f"{TITLES[metric]} {reported[metric]:.2f}" for metric in metrics if metric in reported]
         cells.append(
-            {"network": network, "supervision": supervision}
+            {"network": network, "supervision": supervision, "masses": masses}
             | {TITLES[metric]: _cell(figures[metric]) for metric in metrics}
             | {REPORTED_COLUMN: ", ".join(told)}
         )
         for metric in metrics:
-            row = {"network": network, "supervision": supervision, "figure": metric}
+            row = {"network": network, "supervision": supervision, "masses": masses, "figure": metric}
             values.append(
                 row | figures[metric]._asdict() | {REPORTED_COLUMN: round(reported.get(metric, math.nan) / 100, 4)}
             )

@@ -78,6 +78,7 @@ def test_tables_and_figures_come_in_every_format(out):
 def test_table_1_is_the_mean_over_folds_of_the_mean_over_masses(folder, out):
     table = pd.read_csv(out / "tables" / "table1.csv").set_index(["network", "supervision", "figure"])
     assert len(table) == 2 * 2 * 6
+    assert set(table.masses) == {MASSES}
     folds = [pd.read_csv(path / "per_image.csv").dice.mean() for path in folder.glob("U-Net_mixed_fold*")]
     row = table.loc[("U-Net", "mixed", "dice")]
     assert (row["mean"], row["sd"]) == pytest.approx((np.mean(folds), np.std(folds, ddof=1)))
