@@ -19,13 +19,13 @@ optimizer = torch.optim.AdamW(network.parameters(), lr=0.01)
 loss_function = torch.nn.BCEWithLogitsLoss()  # the paper's equation 2
 encode = EncodeMixedSupervision()  # 0, 1, 2 -> 0, 0.5, 1
 
-for epoch in range(30):
+for _ in range(30):
     for image, label in loader:
         optimizer.zero_grad()
         loss = loss_function(network(image), encode(label))
         loss.backward()
         optimizer.step()
-print(f"epoch {epoch + 1}: loss {loss:.3f}")
+print(f"loss {loss:.3f}")
 
 network.eval()
 with torch.no_grad():
