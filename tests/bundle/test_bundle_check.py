@@ -193,6 +193,7 @@ def test_a_copy_of_the_bundle_runs_by_itself(copy, phantoms, tmp_path):
 def test_a_copy_of_the_bundle_exports_its_network_by_the_zoos_command(copy):
     in_copy(
         copy, "ckpt_export", "--net_id", "network_def", "--filepath", "models/model.ts",
-        "--ckpt_file", "models/model.pt", "--meta_file", "configs/metadata.json", "--config_file", "configs/inference.yaml",
+        "--ckpt_file", "models/model.pt", "--meta_file", "configs/metadata.json",
+        "--config_file", "configs/inference.yaml",
     )  # fmt: skip
     assert torch.jit.load(copy / "models" / "model.ts")(torch.zeros(1, 1, 256, 256)).shape == (1, 1, 256, 256)
