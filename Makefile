@@ -7,7 +7,7 @@ OUT ?= runs/predictions
 PHANTOMS := runs/phantoms
 DATA ?=
 
-.PHONY: help install run test bundle-check check format clean
+.PHONY: help install run test bundle-check check format docs pictures clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -45,6 +45,13 @@ check: $(STAMP)  ## lint, format check and types
 format: $(STAMP)  ## apply the formatter and the safe lint fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(STAMP)  ## build the docs' site in build/site; a warning is an error
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/site
+
+pictures: $(STAMP)  ## draw the docs' pictures anew
+	$(BIN)/python scripts/draw_pictures.py
 
 clean:  ## remove what the commands made
 	rm -rf $(VENV) runs build dist .pytest_cache .mypy_cache .ruff_cache

@@ -78,3 +78,14 @@ def test_bad_input_ends_with_one_line_and_status_1(tmp_path, arguments, message)
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert message in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_bundle_is_written_whole_and_never_over_something(tmp_path):
+    out = tmp_path / "bundle"
+    assert run("bundle", str(out)).exit_code == 0
+    assert {"LICENSE", "configs", "docs", "models"} <= {path.name for path in out.iterdir()}
+    assert (out / "models" / "model.pt").is_file()
+    again = run("bundle", str(out))
+    assert again.exit_code != 0
+    assert "is there already" in str(again.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

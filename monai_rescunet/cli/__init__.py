@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from monai_rescunet import __version__
+from monai_rescunet.cli.bundle import bundle
 from monai_rescunet.cli.experiment import experiment, report
 from monai_rescunet.cli.masses import predict, show
 from monai_rescunet.cli.phantom import phantom
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (predict, show, phantom, experiment, report):
+for command in (predict, show, phantom, experiment, report, bundle):
     app.command()(command)
 app.add_typer(prepare, name="prepare")
 
