@@ -189,7 +189,8 @@ def _check_mask(image: Path, mask: Path) -> None:
     sizes = image_size(image), image_size(mask)
     if sizes[0] != sizes[1]:
         raise InputError(
-            f"the mask {mask.name} has {sizes[1]} pixels and the image {sizes[0]} (columns, rows): they must be of one size"
+            f"the mask {mask.name} has {sizes[1]} pixels and the image {sizes[0]} (columns, rows): "
+            "they must be of one size"
         )
 
 
