@@ -7,10 +7,10 @@ OUT ?= runs/predictions
 PHANTOMS := runs/phantoms
 DATA ?=
 
-.PHONY: help install run test check format clean
+.PHONY: help install run test bundle-check check format docs pictures clean
 
 help:
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 install: $(STAMP)  ## set up .venv from constraints.txt
 
@@ -24,7 +24,8 @@ run: $(STAMP)  ## outline and classify the masses of DATA=folder, or of phantoms
 ifeq ($(DATA),)
 	$(BIN)/monai-rescunet phantom $(PHANTOMS)
 endif
-	$(BIN)/monai-rescunet prepare folder "$(or $(DATA),$(PHANTOMS))" --out "$(OUT)/datalist.json"
+	$(BIN)/monai-rescunet prepare folder "$(or $(DATA),$(PHANTOMS))" --out "$(OUT)/datalist.json" \
+	  || [ $$? -eq 3 ]  # done, but for what it says to have left out
 	$(BIN)/python -W ignore -m monai.bundle run --config_file bundle/configs/inference.yaml \
 	  --meta_file bundle/configs/metadata.json --logging_file bundle/configs/logging.conf --bundle_root bundle \
 	  --dataset_dir "$(or $(DATA),$(PHANTOMS))" --datalist "$(OUT)/datalist.json" --output_dir "$(OUT)"
@@ -32,6 +33,9 @@ endif
 
 test: $(STAMP)  ## run all tests
 	$(BIN)/python -m pytest
+
+bundle-check: $(STAMP)  ## check the bundle by the model zoo's rules, offline
+	$(BIN)/python -m pytest tests/bundle/test_bundle_check.py tests/bundle/test_exports.py
 
 check: $(STAMP)  ## lint, format check and types
 	$(BIN)/ruff check .
@@ -41,6 +45,13 @@ check: $(STAMP)  ## lint, format check and types
 format: $(STAMP)  ## apply the formatter and the safe lint fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(STAMP)  ## build the docs' site in build/site; a warning is an error
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/site
+
+pictures: $(STAMP)  ## draw the docs' pictures anew
+	$(BIN)/python scripts/draw_pictures.py
 
 clean:  ## remove what the commands made
 	rm -rf $(VENV) runs build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,39 +1,50 @@
 """The figures of the model's page: cross-validation through the bundle's inference, on whole images.
 
-    python benchmarks/model_card.py DATASET_DIR DATALIST RUNS
+    python benchmarks/model_card.py DATASET_DIR DATALIST RUNS [NAME=RUNS ...]
 
-RUNS holds `fold_N/model.pt`, each of which judges fold N. Exact boxes are those of the masks, jittered ones are off by
-10 % (standard deviation) of their side at each edge. Dice is that of the whole image. The AUC is the mean over folds,
-since the scores of different networks share no scale. Intervals are 95 % bootstrap intervals over cases. Rows by size,
-density, view, shape and margin need the columns of these names in each collection's `labels.csv`.
+RUNS holds `fold_N/model.pt`, each of which judges fold N. Other networks, trained in the same way with
+`benchmarks/peers/NAME.yaml` laid over the config, are judged beside it, and the differences are paired.
+
+Exact boxes are those of the masks, jittered ones are off by 10 % (standard deviation) of their side at each edge. Dice
+is that of the whole image. The AUC is the mean over folds, since the scores of different networks share no scale. The
+forest classifies shape and texture of the predicted outline. Intervals are 95 % bootstrap intervals over cases. Rows by
+size, density, view, shape and margin need the columns of these names in each collection's `labels.csv`.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import trivial_answers
 from monai.bundle import ConfigWorkflow
+from monai.transforms import LoadImage
 from rich.console import Console
 from rich.table import Table
+from shape_and_texture import features, forest_auc
 from sklearn.metrics import roc_auc_score
 
 from monai_rescunet.bundle_root import bundle_root
-from monai_rescunet.data import read_datalist
+from monai_rescunet.data import MammogramReader, read_datalist
 
 GROUPS = ("shape", "margins", "density", "view", "size")
+BOXES = {"exact": 0.0, "jittered": 0.1}
+PEERS = Path(__file__).with_name("peers")
+OURS = "ours"
 RESAMPLINGS = 1000
 
 
-def judged(dataset_dir: str, datalist: str, runs: Path, box_jitter: float) -> pd.DataFrame:
+def judged(dataset_dir: str, datalist: str, runs: Path, box_jitter: float, overlay: Path | None = None) -> pd.DataFrame:
     """Return a row a mass, judged by the network that has not seen its case."""
     rows = []
+    configs = [str(bundle_root() / "configs" / "inference.yaml"), *([str(overlay)] if overlay else [])]
     for folder in sorted(runs.glob("fold_[0-9]")):
         workflow = ConfigWorkflow(
-            config_file=str(bundle_root() / "configs" / "inference.yaml"),
+            config_file=configs,
             logging_file=False,
             workflow_type="inference",
             bundle_root=str(bundle_root()),
@@ -43,21 +54,25 @@ def judged(dataset_dir: str, datalist: str, runs: Path, box_jitter: float) -> pd
             checkpoint=str(folder / "model.pt"),
             output_dir=None,
             box_jitter=box_jitter,
+            **{"results#keep_masks": True},
         )
         workflow.initialize()
         workflow.run()
-        rows += workflow.parser.get_parsed_content("results").rows
+        results = workflow.parser.get_parsed_content("results")
+        for row, mask in zip(results.rows, results.masks, strict=True):
+            image = np.asarray(LoadImage(reader=MammogramReader)(Path(dataset_dir) / row["image"]))
+            rows.append(row | features(image, mask))
     entries = pd.DataFrame(read_datalist(datalist, dataset_dir))
     entries["image"] = [Path(path).relative_to(Path(dataset_dir).resolve()).as_posix() for path in entries["image"]]
-    table = pd.DataFrame(rows).merge(entries[["image", "mass", "class", "case", "fold"]], on=["image", "mass"])
-    table["collection"] = table.image.str.split("/").str[0]
+    table = pd.DataFrame(rows).merge(entries[["image", "mass", "class", "case", "fold", "collection"]])
+    table["score"] = table.score.fillna(0).astype(float)
     return table
 
 
-def auc(table: pd.DataFrame) -> float:
+def auc(table: pd.DataFrame, score: str = "score") -> float:
     """Return the mean over the folds that have both classes."""
     folds = [group for _, group in table.groupby("fold") if group["class"].nunique() == 2]
-    values = [roc_auc_score(group["class"] == "malignant", group.score.fillna(0).astype(float)) for group in folds]
+    values = [roc_auc_score(group["class"] == "malignant", group[score]) for group in folds]
     return float(np.mean(values)) if values else float("nan")
 
 
@@ -72,6 +87,15 @@ def interval(table: pd.DataFrame, figure: Callable[[pd.DataFrame], float]) -> st
     return f"{figure(table):.3f} ({low:.3f} to {high:.3f})"
 
 
+def beside(own: pd.DataFrame, other: pd.DataFrame) -> tuple[str, str]:
+    """Return by how much a network's Dice and AUC are above another's, with paired intervals."""
+    both = own.merge(other[["image", "mass", "dice", "score"]], on=["image", "mass"], suffixes=("", "_other"))
+    return (
+        interval(both, lambda masses: float((masses.dice - masses.dice_other).mean())),
+        interval(both, lambda masses: auc(masses) - auc(masses, "score_other")),
+    )
+
+
 def described(table: pd.DataFrame, dataset_dir: str) -> pd.DataFrame:
     """Return the table with what the collections' own tables say of their masses."""
     known = []
@@ -84,18 +108,33 @@ def described(table: pd.DataFrame, dataset_dir: str) -> pd.DataFrame:
     return table.merge(pd.concat(known), on="image", how="left")
 
 
-def main(dataset_dir: str, datalist: str, runs: str) -> None:
-    console = Console(width=130)
-    summary = Table("collection", "boxes", "masses", "Dice", "AUC", "no lesion")
-    for boxes, jitter in (("exact", 0.0), ("jittered", 0.1)):
-        table = judged(dataset_dir, datalist, Path(runs), jitter)
-        table.to_csv(Path(runs) / f"{boxes}.csv", index=False)
+def networks(dataset_dir: str, datalist: str, runs: dict[str, Path]) -> tuple[Table, pd.DataFrame]:
+    """Return the table of all networks, and the first one's masses with exact boxes."""
+    summary = Table("network", "collection", "boxes", "Dice", "AUC", "forest's AUC", "Dice above", "AUC above")
+    first: dict[str, pd.DataFrame] = {}
+    for (name, folder), (boxes, jitter) in product(runs.items(), BOXES.items()):
+        overlay = None if name == OURS else PEERS / f"{name}.yaml"
+        table = judged(dataset_dir, datalist, folder, jitter, overlay)
+        table.to_csv(folder / f"{boxes}.csv", index=False)
+        own = first.setdefault(boxes, table)
         for collection, group in table.groupby("collection"):
+            paired = ("", "") if own is table else beside(own[own.collection == collection], group)
             dice = interval(group, lambda masses: masses.dice.mean())
-            missed = str((group.decision == "no lesion").sum())
-            summary.add_row(collection, boxes, str(len(group)), dice, interval(group, auc), missed)
+            summary.add_row(
+                name, collection, boxes, dice, interval(group, auc), f"{forest_auc(group):.3f}", *paired
+            )  # fmt: skip
+    return summary, first["exact"]
+
+
+def main(dataset_dir: str, datalist: str, runs: str, *others: str) -> None:
+    console = Console(width=180)
+    named = {OURS: Path(runs)} | {name: Path(folder) for name, _, folder in (other.partition("=") for other in others)}
+    summary, exact = networks(dataset_dir, datalist, named)
     console.print(summary)
-    exact = described(pd.read_csv(Path(runs) / "exact.csv"), dataset_dir)
+    for boxes, jitter in BOXES.items():
+        console.print(f"answers that look at no pixel, {boxes} boxes")
+        trivial_answers.main(dataset_dir, datalist, jitter)
+    exact = described(exact, dataset_dir)
     details = Table("masses with", "", "masses", "malignant", "Dice", "AUC")
     for name in (name for name in GROUPS if name in exact):
         for value, group in exact.groupby(name):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 from monai_rescunet.errors import InputError
-from monai_rescunet.files import write_atomically
+from monai_rescunet.files import digest, write_atomically
 
 __all__ = ["Calibration", "calibration_path", "fit_calibration", "load_calibration", "save_calibration"]
 
@@ -58,7 +57,7 @@ def fit_calibration(scores: Sequence[float], malignant: Sequence[bool], checkpoi
         raise InputError("the masses are all of one class; a calibration needs both")
     logits = logit(np.clip(np.asarray(scores, dtype=float), SMALLEST, 1 - SMALLEST))
     line = LogisticRegression(C=np.inf).fit(logits[:, None], np.asarray(malignant))
-    return Calibration(float(line.coef_[0, 0]), float(line.intercept_[0]), len(logits), _digest(Path(checkpoint)))
+    return Calibration(float(line.coef_[0, 0]), float(line.intercept_[0]), len(logits), digest(Path(checkpoint)))
 
 
 def calibration_path(checkpoint: str | Path) -> Path:
@@ -89,11 +88,7 @@ def load_calibration(checkpoint: str | Path) -> Calibration | None:
         calibration = Calibration(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise InputError(f"{path}: is no calibration ({error}); fit it again, or delete it") from error
-    if calibration.weights != _digest(Path(checkpoint)):
+    if calibration.weights != digest(Path(checkpoint)):
         logger.warning("%s belongs to other weights than %s: no probability is told", path, checkpoint)
         return None
     return calibration
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from io import BytesIO
@@ -11,7 +12,7 @@ from PIL import Image
 
 from monai_rescunet.errors import InputError
 
-__all__ = ["png_bytes", "relative_name", "write_atomically"]
+__all__ = ["digest", "png_bytes", "relative_name", "write_atomically"]
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -42,6 +43,12 @@ def png_bytes(image: Image.Image) -> bytes:
     content = BytesIO()
     image.save(content, format="png")
     return content.getvalue()
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _umask() -> int:

@@ -34,7 +34,7 @@ def test_what_is_left_out_is_told(tmp_path, write_png):
     write_png(np.zeros((9, 9), np.uint8), "a.png")
     (tmp_path / "labels.csv").write_text("image,mask,label\na.png,,benign\nb.png,,benign\n")
     result = run("prepare", "folder", str(tmp_path), "--out", str(tmp_path / "d.json"))
-    assert result.exit_code == 0
+    assert result.exit_code == 3
     assert "labels.csv row 3: there is no file 'b.png'" in result.output
     assert "left out: 1" in result.output
 
@@ -78,3 +78,14 @@ def test_bad_input_ends_with_one_line_and_status_1(tmp_path, arguments, message)
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert message in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_bundle_is_written_whole_and_never_over_something(tmp_path):
+    out = tmp_path / "bundle"
+    assert run("bundle", str(out)).exit_code == 0
+    assert {"LICENSE", "configs", "docs", "models"} <= {path.name for path in out.iterdir()}
+    assert (out / "models" / "model.pt").is_file()
+    again = run("bundle", str(out))
+    assert again.exit_code != 0
+    assert "is there already" in str(again.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +11,31 @@ import typer
 __all__ = ["phantom"]
 
 
+class Layout(StrEnum):
+    """What the folder looks like."""
+
+    FOLDER = "folder"
+    INBREAST = "inbreast"
+    CBIS_DDSM = "cbis-ddsm"
+
+
 def phantom(
     out: Annotated[Path, typer.Argument(help="Folder to write to.")],
-    count: Annotated[int, typer.Option(min=1)] = 12,
+    layout: Annotated[
+        Layout, typer.Option(help="folder: PNG crops, masks and labels.csv; the others: whole mammograms as DICOM.")
+    ] = Layout.FOLDER,
+    count: Annotated[int, typer.Option(min=1, help="Images.")] = 12,
     seed: Annotated[int, typer.Option()] = 0,
-    size: Annotated[tuple[int, int], typer.Option(help="Columns and rows.")] = (1000, 1000),
+    size: Annotated[
+        tuple[int, int] | None, typer.Option(help="Columns and rows.", show_default="1000 1000, or those of a detector")
+    ] = None,
 ) -> None:
     """Make phantom mammograms with masses, to try things out; figures on them are no evidence."""
-    from monai_rescunet.data import make_phantoms
+    from monai_rescunet.data import make_cbis_ddsm_phantoms, make_inbreast_phantoms, make_phantoms
 
-    made = make_phantoms(out, count=count, size=size, seed=seed)
-    typer.echo(f"wrote {len(made)} phantoms with their masks and labels.csv to {out}")
+    if layout == Layout.FOLDER:
+        made = len(make_phantoms(out, count=count, size=size or (1000, 1000), seed=seed))
+    else:
+        make = make_inbreast_phantoms if layout == Layout.INBREAST else make_cbis_ddsm_phantoms
+        made = len(make(out, count=count, size=size, seed=seed))
+    typer.echo(f"wrote {made} phantoms to {out}; read them with `monai-rescunet prepare {layout} {out}`")

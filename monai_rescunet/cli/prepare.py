@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["prepare"]
 
+SOMETHING_LEFT_OUT = 3
+"""Exit status of a command that is done but for what it said to have left out."""
+
 prepare = typer.Typer(help="Write a MONAI datalist for a collection.", no_args_is_help=True)
 
 Out = Annotated[Path, typer.Option(help="The datalist to write.")]
@@ -24,6 +27,7 @@ Strict = Annotated[bool, typer.Option(help="Stop at the first problem.")]
 def prepare_folder(
     roots: Annotated[list[Path], typer.Argument(help="Folder of images; several become one collection.")],
     out: Out,
+    crops: Annotated[list[Path] | None, typer.Option(help="One of them whose images are crops of one mass.")] = None,
     folds: Folds = 3,
     seed: Seed = 0,
     strict: Strict = False,
@@ -31,7 +35,7 @@ def prepare_folder(
     """Write the datalist of a folder: labels.csv, benign/ and malignant/, or images with masks or boxes.csv."""
     from monai_rescunet.data import prepare_folder as prepare_images
 
-    _write(out, prepare_images(roots, n_splits=folds, seed=seed, strict=strict))
+    _write(out, prepare_images(roots, crops=crops or (), n_splits=folds, seed=seed, strict=strict))
 
 
 @prepare.command("inbreast")
@@ -49,6 +53,20 @@ def prepare_inbreast(
     _write(out, prepare_collection(root, n_splits=folds, seed=seed, strict=strict, spiculated=spiculated))
 
 
+@prepare.command("cbis-ddsm")
+def prepare_cbis_ddsm(
+    root: Annotated[Path, typer.Argument(help="Folder with the tables of masses and the folders Mass-Training_...")],
+    out: Out,
+    folds: Folds = 3,
+    seed: Seed = 0,
+    strict: Strict = False,
+) -> None:
+    """Write the datalist of CBIS-DDSM: one entry a mass, the published test set kept aside."""
+    from monai_rescunet.data import prepare_cbis_ddsm as prepare_collection
+
+    _write(out, prepare_collection(root, n_splits=folds, seed=seed, strict=strict))
+
+
 def _write(out: Path, report: CollectionReport) -> None:
     """Write a collection's datalist and tell what it holds."""
     from monai_rescunet.data import write_datalist
@@ -58,3 +76,5 @@ def _write(out: Path, report: CollectionReport) -> None:
         typer.echo(f"left out: {problem}", err=True)
     typer.echo(report.summary())
     typer.echo(f"wrote {out}; its paths are relative to {report.dataset_dir}")
+    if report.problems:
+        raise typer.Exit(SOMETHING_LEFT_OUT)

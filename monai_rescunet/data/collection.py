@@ -48,14 +48,11 @@ class CollectionReport:
 
     def summary(self) -> str:
         """Return the counts as one line a fact."""
-        classes = Counter(entry.get("class", "without class") for entry in self.entries)
-        roi = Counter(
-            "box" if "box" in entry else "mask" if "label" in entry else "whole image" for entry in self.entries
-        )
+        every = self.entries + self.testing
+        roi = Counter("box" if "box" in entry else "mask" if "label" in entry else "whole image" for entry in every)
         lines = [
-            f"{len(self.entries)} masses in {len({e['image'] for e in self.entries})} images of "
-            f"{len({e['case'] for e in self.entries})} cases: "
-            + ", ".join(f"{classes[name]} {name}" for name in (*CLASS_VALUES, "without class") if classes[name]),
+            _count(self.entries),
+            *([f"kept aside for testing: {_count(self.testing)}"] if self.testing else []),
             "region of interest from: " + ", ".join(f"{name} {count}" for name, count in roi.items()),
         ]
         for fold in sorted({entry["fold"] for entry in self.entries if "fold" in entry}):
@@ -67,6 +64,16 @@ class CollectionReport:
         if self.problems:
             lines.append(f"left out: {len(self.problems)}")
         return "\n".join(lines)
+
+
+def _count(entries: Sequence[Entry]) -> str:
+    """Return the numbers of masses, images, cases and classes."""
+    classes = Counter(entry.get("class", "without class") for entry in entries)
+    return (
+        f"{len(entries)} masses in {len({e['image'] for e in entries})} images of "
+        f"{len({e['case'] for e in entries})} cases: "
+        + ", ".join(f"{classes[name]} {name}" for name in (*CLASS_VALUES, "without class") if classes[name])
+    )
 
 
 class Collector:
@@ -84,7 +91,7 @@ class Collector:
         """Return the entry that `make` makes of `args`, or nothing; `where` names the file and row."""
         try:
             return [make(*args)]
-        except InputError as error:
+        except (InputError, OSError) as error:  # OSError: a file that may not be read
             self.note(where, str(error))
             return []
 
@@ -109,9 +116,12 @@ def read_csv_rows(path: Path, columns: Sequence[str], *, separator: str = ",") -
     try:
         table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"{path}: cannot be read as CSV ({error}); expected the columns {', '.join(columns)}"
+            f"{path}: cannot be read as CSV ({reason}); expected the columns {', '.join(columns)}"
         ) from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first cells for names of the rows
+        raise InputError(f"{path}: its rows have more cells than the header; remove trailing separators")
     table.columns = [str(name).strip() for name in table.columns]
     missing = [name for name in columns if name not in table.columns]
     if missing:

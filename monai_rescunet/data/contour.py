@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
@@ -14,7 +15,7 @@ from monai.transforms import MapTransform
 from monai_rescunet.data.osirix import draw_region, read_osirix_rois
 from monai_rescunet.errors import InputError
 
-__all__ = ["DrawContourd", "split_contour"]
+__all__ = ["DrawContourd", "draw_contour", "split_contour"]
 
 
 def split_contour(contour: str) -> tuple[Path, list[int]]:
@@ -28,6 +29,33 @@ def split_contour(contour: str) -> tuple[Path, list[int]]:
         return Path(file or "/nowhere"), [int(index) for index in indices.split(",")]
     except ValueError:
         raise InputError(f"contour is {contour!r}; expected FILE.xml#0, or #0,2 for several") from None
+
+
+def draw_contour(
+    contour: str, image_size: Sequence[int], columns: slice = slice(None), rows: slice = slice(None)
+) -> np.ndarray:
+    """Return the mask of an entry's `contour`, or a part of it, binary, `(columns, rows)`, uint8.
+
+    Args:
+        contour: `FILE.xml#0,2`.
+        image_size: (columns, rows) of the image.
+        columns, rows: the part.
+
+    Raises:
+        InputError: the file cannot be read, or has no such region.
+    """
+    path, indices = split_contour(contour)
+    rois = read_osirix_rois(path)
+    (left, right, _), (top, bottom, _) = columns.indices(image_size[0]), rows.indices(image_size[1])
+    mask = np.zeros((right - left, bottom - top), dtype=np.uint8)
+    for index in indices:
+        if not 0 <= index < len(rois) or not rois[index].is_region:
+            raise InputError(f"{path}: has no region {index}; prepare the collection again")
+        region, (x, y) = draw_region(rois[index].points, image_size)
+        inside = region[max(left - x, 0) : max(right - x, 0), max(top - y, 0) : max(bottom - y, 0)]
+        from_x, from_y = max(x - left, 0), max(y - top, 0)
+        mask[from_x : from_x + inside.shape[0], from_y : from_y + inside.shape[1]] |= inside
+    return mask
 
 
 class DrawContourd(MapTransform):
@@ -53,16 +81,9 @@ class DrawContourd(MapTransform):
         d = dict(data)
         if d.get(self.contour_key) is None:
             return d
-        path, indices = split_contour(d[self.contour_key])
-        rois = read_osirix_rois(path)
         image = d[self.image_key]
-        mask = torch.zeros((1, *image.shape[1:]), dtype=torch.uint8)
-        for index in indices:
-            if not 0 <= index < len(rois) or not rois[index].is_region:
-                raise InputError(f"{path}: has no region {index}; prepare the collection again")
-            region, (x, y) = draw_region(rois[index].points, image.shape[1:])
-            window = mask[0, x : x + region.shape[0], y : y + region.shape[1]]
-            window |= torch.from_numpy(region).to(torch.uint8)
+        mask = torch.from_numpy(draw_contour(d[self.contour_key], image.shape[1:]))[None]
+        path, _ = split_contour(d[self.contour_key])
         meta = dict(image.meta, filename_or_obj=str(path)) if isinstance(image, MetaTensor) else None
         affine = image.affine if isinstance(image, MetaTensor) else None
         for key in self.keys:

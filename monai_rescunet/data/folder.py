@@ -20,7 +20,12 @@ MASK_FOLDERS = ("mask", "masks")
 
 
 def prepare_folder(
-    roots: Sequence[str | Path], *, n_splits: int = 3, seed: int = 0, strict: bool = False
+    roots: Sequence[str | Path],
+    *,
+    crops: Sequence[str | Path] = (),
+    n_splits: int = 3,
+    seed: int = 0,
+    strict: bool = False,
 ) -> CollectionReport:
     """Return the masses of one folder, or of several as one collection.
 
@@ -36,6 +41,8 @@ def prepare_folder(
 
     Args:
         roots: the folders; the paths of several are relative to their common parent, and their cases do not mix.
+        crops: those of them whose images are crops of one mass: the whole image is the region of interest, even where
+            a mask tells more.
         n_splits: number of folds.
         seed: of the folds.
         strict: raise the first problem instead of leaving its row out.
@@ -47,11 +54,17 @@ def prepare_folder(
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"{folder}: there is no such folder")
+    cropped = {Path(root).resolve() for root in crops}
+    if not cropped <= set(folders):
+        raise InputError(f"{', '.join(map(str, sorted(cropped - set(folders))))}: is none of the folders to prepare")
     report = CollectionReport(folders[0] if len(folders) == 1 else Path(commonpath(folders)))
     collector = Collector(report.problems, strict)
     for folder in folders:
+        entries = _entries(folder, collector)
+        if folder in cropped:
+            entries = [{"box": [0, 0, *image_size(folder / entry["image"])], **entry} for entry in entries]
         prefix = "" if len(folders) == 1 else folder.relative_to(report.dataset_dir).as_posix() + "/"
-        report.entries += [_prefixed(entry, prefix) for entry in _entries(folder, collector)]
+        report.entries += [_prefixed(entry, prefix) for entry in entries]
     if not report.entries:
         details = f": {report.problems[0]}" if report.problems else "; expected images, or labels.csv that names them"
         raise InputError(f"{', '.join(map(str, folders))}: no usable image{details}")
@@ -107,7 +120,7 @@ def _boxed(root: Path, known: dict[str, Entry], collector: Collector) -> list[En
 def _from_row(root: Path, row: dict[str, str]) -> Entry:
     """Return the entry of a row of labels.csv."""
     if not row["image"]:
-        raise InputError("the image is blank")
+        raise InputError("the image is blank; expected its path: correct the table")
     entry: Entry = {
         "image": row["image"],
         "class": _class(row["label"]),
@@ -161,7 +174,7 @@ def _from_box(root: Path, row: dict[str, str], known: dict[str, Entry]) -> Entry
 def _class(text: str) -> str:
     name = text.lower()
     if name not in CLASS_VALUES:
-        raise InputError(f"label is {text!r}; expected {' or '.join(CLASS_VALUES)}")
+        raise InputError(f"label is {text!r}; expected {' or '.join(CLASS_VALUES)}: correct the table")
     return name
 
 
@@ -175,7 +188,10 @@ def _image(root: Path, name: str) -> Path:
 def _check_mask(image: Path, mask: Path) -> None:
     sizes = image_size(image), image_size(mask)
     if sizes[0] != sizes[1]:
-        raise InputError(f"the mask {mask.name} has {sizes[1]} pixels and the image {sizes[0]} (columns, rows)")
+        raise InputError(
+            f"the mask {mask.name} has {sizes[1]} pixels and the image {sizes[0]} (columns, rows): "
+            "they must be of one size"
+        )
 
 
 def _is_mask(path: Path) -> bool:

@@ -125,12 +125,14 @@ def _masses(
 def _box(roi: OsirixROI, image_size: tuple[int, int]) -> list[int]:
     """Return the box of a mass, `[x_min, y_min, x_max, y_max]`, max exclusive."""
     if not roi.is_region:
-        raise InputError(f"ROI {roi.number} ({roi.name}) has {len(roi.points)} points: a dot, no region")
+        raise InputError(
+            f"ROI {roi.number} ({roi.name}) is a dot of {len(roi.points)} point(s), no region: draw its contour"
+        )
     mask, (x, y) = draw_region(roi.points, image_size)
     if mask.size == 0:
         raise InputError(
             f"ROI {roi.number} ({roi.name}) has no pixel inside the image of {image_size[0]} columns and "
-            f"{image_size[1]} rows"
+            f"{image_size[1]} rows: correct the contour"
         )
     return [x, y, x + mask.shape[0], y + mask.shape[1]]
 

@@ -11,16 +11,17 @@ import pydicom
 from monai.utils import MetaKeys
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels import apply_voi_lut
-from pydicom.uid import SecondaryCaptureImageStorage
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from monai_rescunet.errors import InputError
 
-__all__ = ["mammogram_picture", "pixel_spacing", "read_mammogram_dicom"]
+__all__ = ["MappedMammogram", "mammogram_picture", "pixel_spacing", "read_mammogram_dicom"]
 
 logger = logging.getLogger(__name__)
 
 MODALITIES = ("MG", "RG")  # RG: digitised film
 MAX_SPACING_MM = 1.0
+MAPPED_BYTES = 2**16  # of an element; smaller ones are read with the header
 DECODERS = {
     "JPEG 2000": "pylibjpeg-openjpeg",
     "JPEG-LS": "pyjpegls",
@@ -52,6 +53,52 @@ def read_mammogram_dicom(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     pixels = _decode(dataset, path)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         pixels = _inverted(pixels, dataset)
+    return pixels.T, _metadata(dataset)
+
+
+class MappedMammogram:
+    """A mammogram whose file is mapped into memory, so that a part of it costs no more than its own pixels.
+
+    Args:
+        dataset: the header.
+        stored: the pixels as stored, `(rows, columns)`.
+
+    Attributes:
+        size: (columns, rows).
+        meta: as `read_mammogram_dicom` gives it.
+    """
+
+    def __init__(self, dataset: pydicom.Dataset, stored: np.ndarray) -> None:
+        self.size = stored.shape[1], stored.shape[0]
+        self.meta = _metadata(dataset)
+        self._dataset, self._stored = dataset, stored
+
+    @classmethod
+    def open(cls, path: Path) -> MappedMammogram | None:
+        """Return a mammogram, or None if its pixels do not lie in the file as they are: compressed, signed or cut off.
+
+        Raises:
+            InputError: as `read_mammogram_dicom`.
+        """
+        dataset = _open(path, defer_size=MAPPED_BYTES)
+        raw = dataset.get_item("PixelData", keep_deferred=True)
+        bits, shape = int(dataset.BitsAllocated), (int(dataset.Rows), int(dataset.Columns))
+        length = shape[0] * shape[1] * bits // 8
+        plain = dataset.file_meta.TransferSyntaxUID in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+        whole = raw.length >= length and path.stat().st_size >= raw.value_tell + length
+        if not (plain and whole) or dataset.PixelRepresentation or bits not in (8, 16):
+            return None
+        return cls(dataset, np.memmap(path, f"<u{bits // 8}", "r", raw.value_tell, shape))
+
+    def read(self, columns: slice, rows: slice) -> np.ndarray:
+        """Return the values of a part, `(columns, rows)`, equal to those of `read_mammogram_dicom`."""
+        pixels = np.array(self._stored[rows, columns])
+        if self._dataset.PhotometricInterpretation == "MONOCHROME1":
+            pixels = _inverted(pixels, self._dataset)
+        return pixels.T
+
+
+def _metadata(dataset: pydicom.Dataset) -> dict[str, Any]:
     spacing, source = pixel_spacing(dataset)
     meta: dict[str, Any] = {
         MetaKeys.AFFINE: np.diag([*(spacing or (1.0, 1.0)), 1.0, 1.0]),
@@ -62,7 +109,7 @@ def read_mammogram_dicom(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     }
     if spacing is not None:
         meta["spacing"] = np.asarray(spacing)
-    return pixels.T, meta
+    return meta
 
 
 def mammogram_picture(path: Path) -> np.ndarray:
@@ -118,9 +165,10 @@ def _spacing(dataset: pydicom.Dataset, keyword: str) -> tuple[float, float] | No
     return column, row
 
 
-def _open(path: Path) -> pydicom.Dataset:
+def _open(path: Path, defer_size: int | None = None) -> pydicom.Dataset:
+    """Return a mammogram's dataset; what is larger than `defer_size` bytes is left in the file."""
     try:
-        dataset = pydicom.dcmread(path)
+        dataset = pydicom.dcmread(path, defer_size=defer_size)
     except (InvalidDicomError, OSError, EOFError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: cannot be read as DICOM ({error}); the file is cut off or damaged") from error
     modality = str(dataset.get("Modality", ""))

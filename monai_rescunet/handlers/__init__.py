@@ -1,7 +1,24 @@
 """Ignite handlers: what the bundle's engines do beside MONAI's own handlers."""
 
 from monai_rescunet.handlers.evaluation import MassEvaluation
+from monai_rescunet.handlers.maps import FitThresholds, SaveMaps
 from monai_rescunet.handlers.results import SaveMassResults
-from monai_rescunet.handlers.training import AverageWeights, RunProgress, SeedEpochs, TrainingCheckpoints
+from monai_rescunet.handlers.training import (
+    AverageWeights,
+    BroadcastBuffers,
+    RunProgress,
+    SeedEpochs,
+    TrainingCheckpoints,
+)
 
-__all__ = ["AverageWeights", "MassEvaluation", "RunProgress", "SaveMassResults", "SeedEpochs", "TrainingCheckpoints"]
+__all__ = [
+    "AverageWeights",
+    "BroadcastBuffers",
+    "FitThresholds",
+    "MassEvaluation",
+    "RunProgress",
+    "SaveMaps",
+    "SaveMassResults",
+    "SeedEpochs",
+    "TrainingCheckpoints",
+]

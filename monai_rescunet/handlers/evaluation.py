@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 import numpy as np
 import pandas as pd
 from ignite.engine import Engine, Events
@@ -32,6 +34,9 @@ class MassEvaluation:
     Figures come into `engine.state.metrics` as `val_<name>`, averaged over the masses; with an `output_dir` every mass
     goes to `per_image.csv` and the totals to `metrics.json`. A mass in which no lesion was found has Dice 0, MCC 0 and
     score 0, and is a wrong decision. Without decisions (binary supervision) the classification figures are empty.
+
+    Of several processes that take the masses in turn (`processes.share_of_entries`) each gets the figures of all, and
+    the first one writes, in the order of one process.
 
     Args:
         output_dir: where to write; None to write nothing.
@@ -111,7 +116,14 @@ class MassEvaluation:
             "settings": self.settings,
         }
 
+    def _gather(self) -> None:
+        """Bring the masses of all processes together, in every process."""
+        rows, histograms = zip(*idist.all_gather([self.rows, self.roc.histograms]), strict=True)
+        self.rows = [row for in_turn in zip_longest(*rows) for row in in_turn if row is not None]
+        self.roc.histograms = sum(histograms)
+
     def _complete(self, engine: Engine) -> None:
+        self._gather()
         summary = self.summary()
         for group, prefix in (("segmentation", "val_"), ("classification", "val_class_")):
             engine.state.metrics |= {prefix + k: v for k, v in summary[group].items() if v is not None}
@@ -119,7 +131,7 @@ class MassEvaluation:
         figures["accuracy"] = summary["classification"]["accuracy"]
         told = ", ".join(f"{name} {value:.3f}" for name, value in figures.items() if value is not None)
         logger.info("%d masses: %s", len(self.rows), told)
-        if self.output_dir is None:
+        if self.output_dir is None or idist.get_rank() > 0:
             return
         table = pd.DataFrame(self.rows, columns=list(COLUMNS)).to_csv(index=False)
         write_atomically(self.output_dir / "per_image.csv", table)

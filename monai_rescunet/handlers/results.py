@@ -12,9 +12,12 @@ from typing import Any
 import nibabel
 import numpy as np
 import pandas as pd
+import torch
 from ignite.engine import Engine, Events
 from monai.utils import convert_to_tensor
 from PIL import Image
+from scipy import ndimage
+from torch import Tensor
 
 from monai_rescunet.classes import CLASS_VALUES, COLOURS, NO_LESION, UNDECIDED, WHOLE_IMAGE
 from monai_rescunet.data.mammogram_dicom import mammogram_picture
@@ -108,7 +111,7 @@ class SaveMassResults:
         dice = None
         if entry.get(self.label_key) is not None:
             truth = convert_to_tensor(entry[self.label_key], track_meta=False, device=mask.device)
-            dice = segmentation_metrics(mask > 0, truth > 0)["dice"]
+            dice = segmentation_metrics(mask > 0, _own_mass(truth > 0, entry["roi"]["box"]))["dice"]
         return {
             "image": relative_name(path, self.dataset_dir),
             "mass": entry.get("mass", 0),
@@ -230,3 +233,19 @@ def _describe(roi: Mapping[str, Any]) -> str:
         return WHOLE_IMAGE
     values = [float(v) for v in roi["box"]]
     return " ".join(f"{v:g}" for v in (values[:2] if roi["source"] == "point" else values))
+
+
+def _own_mass(masses: Tensor, box: Sequence[float]) -> Tensor:
+    """Return those of an image's masses that reach into a box, whole; all of them if none does.
+
+    Args:
+        masses: bool, `(1, columns, rows)`.
+        box: `[x_min, y_min, x_max, y_max]`; a point stands twice.
+    """
+    components, count = ndimage.label(masses[0].cpu().numpy())
+    x_min, y_min, x_max, y_max = (int(value) for value in box)
+    own = np.unique(components[x_min : max(x_max, x_min + 1), y_min : max(y_max, y_min + 1)])
+    own = own[own > 0]
+    if count <= 1 or len(own) == 0:
+        return masses
+    return torch.from_numpy(np.isin(components, own))[None].to(masses.device)

@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 from monai.data import set_rnd
@@ -20,7 +21,14 @@ from tqdm import tqdm
 from monai_rescunet.errors import InputError
 from monai_rescunet.files import write_atomically
 
-__all__ = ["AverageWeights", "RunProgress", "SeedEpochs", "TrainingCheckpoints", "find_checkpoint"]
+__all__ = [
+    "AverageWeights",
+    "BroadcastBuffers",
+    "RunProgress",
+    "SeedEpochs",
+    "TrainingCheckpoints",
+    "find_checkpoint",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +62,8 @@ class TrainingCheckpoints:
     """Save all that training needs to go on, after every epoch, and go on from it when asked to.
 
     Two checkpoints are kept, so that one is whole at any moment. A training that comes to its end writes the network
-    alone, for evaluation and inference.
+    alone, for evaluation and inference. Of several processes the first one saves; all of them read when they resume, so
+    that `save_dir` must be a folder that every machine sees.
 
     Args:
         save_dir: where `checkpoint_epoch=N.pt` and in the end `model.pt` are written.
@@ -63,7 +72,8 @@ class TrainingCheckpoints:
         resume: go on from the last checkpoint there is.
 
     Raises:
-        InputError: not resuming, and `save_dir` holds checkpoints of another training.
+        InputError: not resuming, and `save_dir` holds checkpoints of another training; or the processes see different
+            checkpoints in it.
     """
 
     def __init__(
@@ -76,6 +86,12 @@ class TrainingCheckpoints:
                 f"{save_dir}: holds the checkpoints of an earlier training; go on with it with `--resume true`, "
                 "or choose another output_dir"
             )
+        seen = set(idist.all_gather(str(self.load_path)))
+        if len(seen) > 1:
+            raise InputError(
+                f"{save_dir}: the processes see different checkpoints in it, {' and '.join(sorted(seen))}; choose an "
+                "output_dir that all machines share"
+            )
 
     def attach(self, engine: Engine) -> None:
         """Attach to a trainer, before the handlers that look at its epoch."""
@@ -87,6 +103,8 @@ class TrainingCheckpoints:
         engine.add_event_handler(Events.COMPLETED, self._save_model)
 
     def _save_model(self) -> None:
+        if idist.get_rank() > 0:
+            return
         content = BytesIO()
         torch.save(self.final.state_dict(), content)
         write_atomically(Path(self.save_dir) / "model.pt", content.getvalue())
@@ -111,7 +129,8 @@ class AverageWeights:
 class SeedEpochs:
     """Seed every source of chance at the start of each epoch, from the run's seed and the epoch's number.
 
-    So an epoch shuffles and augments in the same way whether training came to it or was resumed at it.
+    So an epoch shuffles and augments in the same way whether training came to it or was resumed at it. Of several
+    processes each has chances of its own.
 
     Args:
         seed: the run's seed.
@@ -127,9 +146,32 @@ class SeedEpochs:
 
     def __call__(self, engine: Engine) -> None:
         """Seed torch, which seeds the loader's workers and shuffling, and the transforms of this process."""
-        epoch_seed = (self.seed * 100_003 + engine.state.epoch) % 2**32
+        epoch_seed = (self.seed * 100_003 + engine.state.epoch + 1_000_003 * idist.get_rank()) % 2**32
         torch.manual_seed(epoch_seed)
         set_rnd(self.dataset, epoch_seed)
+
+
+class BroadcastBuffers:
+    """Give every process the buffers of the first one before they validate together.
+
+    Processes that cannot synchronise their batch norms, as on CPUs, each keep running statistics of their own. Training
+    and checkpoints go by those of the first; so must the validation.
+
+    Args:
+        module: the network, in every process.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to an evaluator."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self)
+
+    def __call__(self) -> None:
+        """Copy the buffers, in place."""
+        for buffer in self.module.buffers():
+            torch.distributed.broadcast(buffer, src=0)
 
 
 class RunProgress:

@@ -52,19 +52,16 @@ class Region(NamedTuple):
         return affine
 
     def cut(self, image: Tensor, side: int, mode: str) -> Tensor:
-        """Return the rectangle resampled, `(C, side, side)`; zeros where it leaves the image.
+        """Return the rectangle resampled, `(C, side, side)`; where it leaves the image, the image reflected.
 
         Args:
             image: `(C, columns, rows)`.
             side: of the result, pixels.
             mode: `bilinear`, antialiased, or `nearest`.
         """
-        x, y, width, height = self
-        columns, rows = image.shape[1:]
-        inside = image[:, max(x, 0) : min(x + width, columns), max(y, 0) : min(y + height, rows)]
-        before_x, before_y = max(-x, 0), max(-y, 0)
-        padding = (before_y, height - before_y - inside.shape[2], before_x, width - before_x - inside.shape[1])
-        return _resize(F.pad(inside, padding), (side, side), mode)
+        columns = _reflected(self.x, self.width, image.shape[1]).to(image.device)
+        rows = _reflected(self.y, self.height, image.shape[2]).to(image.device)
+        return _resize(image[:, columns][:, :, rows], (side, side), mode)
 
     def paste(self, square: Tensor, image_size: Sequence[int], mode: str) -> Tensor:
         """Return a map of the image's size: the rectangle in its place, zeros elsewhere.
@@ -81,6 +78,12 @@ class Region(NamedTuple):
         x_from, x_to, y_from, y_to = max(x, 0), min(x + width, columns), max(y, 0), min(y + height, rows)
         full[:, x_from:x_to, y_from:y_to] = roi[:, x_from - x : x_to - x, y_from - y : y_to - y]
         return full
+
+
+def _reflected(start: int, length: int, size: int) -> Tensor:
+    """Return the indices of consecutive pixels of an axis that goes on in its mirror image on both sides."""
+    index = torch.arange(start, start + length) % (2 * size)
+    return torch.where(index < size, index, 2 * size - 1 - index)
 
 
 def _resize(image: Tensor, size: tuple[int, int], mode: str) -> Tensor:

@@ -34,7 +34,7 @@ class CropMassROI(InvertibleTransform):
     stretches it to a square, so that every box lies in the same place (the shorter side of a long box counts as half
     the longer one).
 
-    The region is kept inside the image by shifting; what an image is too small to fill is padded with zeros, and it
+    The region is kept inside the image by shifting; what an image is too small to fill is its reflection, and it
     never exceeds the image's longer side: a collection that is itself crops this tight is taken whole. It is resampled
     with antialiasing (label maps: nearest).
 
@@ -235,7 +235,7 @@ class CropMassROId(MapTransform, InvertibleTransform):
         name = str(getattr(image, "meta", {}).get("filename_or_obj", "the image"))
         size = tuple(image.shape[1:])
         try:
-            source, box, point = self._locate(d, name, size)
+            source, box, point = self.locate(d, name, size)
             for key, mode in self.key_iterator(d, self.modes):
                 if tuple(d[key].shape[1:]) != size:
                     raise InputError(
@@ -245,14 +245,30 @@ class CropMassROId(MapTransform, InvertibleTransform):
                 d[key] = self.cropper(d[key], box, point, mode)
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
-        where = box or (point and point * 2) or (0, 0, *size)
-        d["roi"] = {"source": source, "box": [float(value) for value in where]}
+        d["roi"] = self.described(source, box, point, size)
         return d
 
-    def _locate(
+    @staticmethod
+    def described(
+        source: str, box: Box | None, point: tuple[float, float] | None, image_size: Sequence[int]
+    ) -> dict[str, Any]:
+        """Return `roi` of an entry for what `locate` found."""
+        where = box or (point and point * 2) or (0, 0, *image_size)
+        return {"source": source, "box": [float(value) for value in where]}
+
+    def locate(
         self, d: Mapping[Hashable, Any], name: str, image_size: Sequence[int]
     ) -> tuple[str, Box | None, tuple[float, float] | None]:
-        """Return how the mass was found, and its box or point."""
+        """Return how the mass of an entry is found, and its box or point.
+
+        Args:
+            d: the entry.
+            name: of the image, which the noise on the box depends on.
+            image_size: (columns, rows).
+
+        Raises:
+            InputError: the box or point is malformed or outside the image.
+        """
         if d.get(self.box_key) is not None:
             source, box = "box", check_box(d[self.box_key], image_size)
         elif d.get(self.point_key) is not None:

@@ -181,6 +181,14 @@ def test_any_bytes_as_a_table_give_entries_or_an_input_error(tmp_path, content):
         prepare_folder([tmp_path])
 
 
+def test_a_folder_of_crops_has_whole_images_as_regions(tmp_path, add):
+    add("one/malignant/a.png", "one/malignant/a_mask.png", "two/benign/b.png", "two/benign/b_mask.png")
+    report = prepare_folder([tmp_path / "one", tmp_path / "two"], crops=[tmp_path / "two"])
+    assert [entry.get("box") for entry in report.entries] == [None, [0, 0, 30, 20]]
+    with pytest.raises(InputError, match=r"three: is none of the folders to prepare"):
+        prepare_folder([tmp_path / "one"], crops=[tmp_path / "three"])
+
+
 def test_real_collections(real_data):
     report = prepare_folder([real_data / "mammo_masses", real_data / "cbis_mass_crops"])
     assert report.problems == []

@@ -73,6 +73,14 @@ def test_dice_is_that_of_the_whole_image(tmp_path, write_png):
     assert handler.rows[0]["dice"] == pytest.approx(2 * 150 / 350)
 
 
+def test_dice_is_of_the_row_s_own_mass_where_an_image_has_several(tmp_path, write_png):
+    label = torch.zeros(1, 40, 50)
+    label[:, 5:20, 0:10] = 2
+    label[:, 32:38, 42:48] = 1  # outside the box, [1, 2, 30, 40.5]
+    handler = save(None, mass(write_png(GREY), slice(0, 20), slice(0, 10), 2, 0.9, label=label))
+    assert handler.rows[0]["dice"] == pytest.approx(2 * 150 / 350)
+
+
 def test_no_lesion_is_an_empty_label_map(tmp_path, write_png):
     save(tmp_path / "out", mass(write_png(GREY), slice(0), slice(0), 0, 0.0))
     assert np.asarray(Image.open(tmp_path / "out" / "image_label.png")).max() == 0

@@ -122,6 +122,14 @@ def test_prediction_is_inverted_by_invertd_at_subpixel_accuracy():
     assert float((full[inside] - blob[0][inside]).abs().max()) < 0.03
 
 
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+def test_an_image_too_small_goes_on_in_its_reflection(mode):
+    image = torch.arange(5 * 60.0).reshape(1, 5, 60)
+    crop = CropMassROI(roi_size=60, extent=1.2)(image, mode=mode)
+    expected = np.pad(image[0].numpy(), ((34, 33), (6, 6)), mode="symmetric")
+    assert torch.equal(crop[0].as_tensor(), torch.from_numpy(expected))
+
+
 def test_outside_the_roi_the_inverted_map_is_zero():
     crop = CropMassROI(roi_context=1, roi_size=32, min_side=1)
     full = crop.inverse(crop(torch.ones(1, 90, 70), box=[10, 20, 40, 50]))

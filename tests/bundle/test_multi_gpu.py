@@ -1,0 +1,143 @@
+"""Train and evaluate with several processes, as torchrun starts them, over gloo on CPUs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from bundle_runs import BUNDLE, TINY, command, environment, run_bundle
+from monai.bundle import ConfigParser
+
+from monai_rescunet.networks import ResCUNet
+
+TRAIN = ["train.yaml", "multi_gpu_train.yaml"]
+TINY_RUN = {"roi_size": 64, "val_interval": 1, "amp": False, "max_epochs": 8}
+
+WITHOUT_CHANCE = """
+network_def#norm:
+image_head#dropout: 0.0
+learning_rate: 0.1
+optimizer: {_target_: torch.optim.SGD, params: '$[*@model.parameters(), *@head.parameters()]', lr: '@learning_rate'}
+train#random_transforms:
+  - {_target_: CenterSpatialCropd, keys: [image, label], roi_size: ['@roi_size', '@roi_size']}
+  - {_target_: monai_rescunet.transforms.ScaleBreastIntensityd, keys: image}
+  - {_target_: monai_rescunet.transforms.EncodeMixedSupervisiond, keys: label, levels: '@target_levels'}
+"""
+
+
+def torchrun(configs: list[str], data: Path, out: Path, **overrides: Any) -> list[str]:
+    """Return the command line that runs the bundle in two processes."""
+    _, _, _, *bundle_run = command(configs, data, out, **overrides)
+    return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", *bundle_run]
+
+
+def run_in_two(configs: list[str], data: Path, out: Path, **overrides: Any) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        torchrun(configs, data, out, **overrides), capture_output=True, text=True, env=environment(), check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    return torch.load(out / "model.pt", weights_only=True)
+
+
+@pytest.fixture(scope="module")
+def uneven(phantoms, tmp_path_factory) -> Path:
+    """Datalist of seven masses: four in fold 0, three in fold 1."""
+    path = tmp_path_factory.mktemp("uneven") / "datalist.json"
+    entries = json.loads((phantoms / "datalist.json").read_text())["training"]
+    left_out = next(entry for entry in entries if entry["fold"] == 1)
+    path.write_text(json.dumps({"training": [entry for entry in entries if entry != left_out], "testing": []}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(phantoms, uneven, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("trained")
+    run_in_two(TRAIN, phantoms, out, datalist=uneven, fold=1, batch_size=2, **TINY_RUN)
+    return out
+
+
+def test_one_of_the_processes_writes(trained):
+    assert {path.name for path in trained.glob("*.pt")} == {
+        "checkpoint_epoch=7.pt",
+        "checkpoint_epoch=8.pt",
+        "model.pt",
+    }
+    writers = {path.name.rsplit(".", 2)[1] for path in (trained / "tensorboard").iterdir()}
+    assert len(writers) == 1
+    ResCUNet(features=TINY).load_state_dict(weights(trained), strict=True)
+
+
+def test_two_processes_train_the_network_that_one_trains(phantoms, uneven, tmp_path):
+    """Each step sees all masses, without chance or batch norm: nothing is left but how gradients are added up."""
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(WITHOUT_CHANCE)
+    settings = {"datalist": uneven, "fold": 1, "batch_size": 4, **TINY_RUN}
+    one = run_bundle(["train.yaml", str(recipe)], phantoms, tmp_path / "one", **settings)
+    two = run_in_two([*TRAIN, str(recipe)], phantoms, tmp_path / "two", **settings)
+
+    expected, found = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert all(torch.allclose(found[name], expected[name], atol=1e-5) for name in expected)
+    figures = [[line.split("INFO")[1] for line in run.stderr.splitlines() if "masses:" in line] for run in (one, two)]
+    assert len(set(figures[0])) > 1
+    assert figures[0] == figures[1]
+
+
+def test_evaluation_judges_each_mass_once(trained, phantoms, uneven, tmp_path):
+    """Seven masses in two processes: the same files, byte for byte, as of one process."""
+    settings = {"datalist": uneven, "fold": "all", "roi_size": 64, "checkpoint": trained / "model.pt"}
+    run_bundle(["train.yaml", "evaluate.yaml"], phantoms, tmp_path / "one", **settings)
+    run_in_two(["train.yaml", "evaluate.yaml", "multi_gpu_train.yaml"], phantoms, tmp_path / "two", **settings)
+    for name in ("per_image.csv", "metrics.json"):
+        assert (tmp_path / "two" / name).read_text() == (tmp_path / "one" / name).read_text()
+    assert json.loads((tmp_path / "two" / "metrics.json").read_text())["counts"]["masses"] == 7
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes in /proc")
+def test_a_killed_process_ends_the_job_and_training_resumes(trained, phantoms, uneven, tmp_path):
+    settings = {"datalist": uneven, "fold": 1, "batch_size": 2, **TINY_RUN}
+    with (tmp_path / "stderr").open("w") as stderr:
+        job = subprocess.Popen(
+            torchrun(TRAIN, phantoms, tmp_path / "out", **settings), env=environment(), stderr=stderr
+        )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "out" / "checkpoint_epoch=1.pt").exists():
+        assert job.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(second_process(job.pid), signal.SIGKILL)
+    assert job.wait(timeout=60) != 0
+    assert "SIGKILL" in (tmp_path / "stderr").read_text()
+    assert not (tmp_path / "out" / "model.pt").exists()
+
+    resumed = run_in_two(TRAIN, phantoms, tmp_path / "out", resume="true", **settings)
+    assert resumed.stderr.count("resuming from") == 1
+    expected, found = weights(trained), weights(tmp_path / "out")
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def second_process(agent: int) -> int:
+    """Return the process of rank 1 among torchrun's children."""
+    children = Path(f"/proc/{agent}/task/{agent}/children").read_text().split()
+    return next(int(pid) for pid in children if b"\0RANK=1\0" in Path(f"/proc/{pid}/environ").read_bytes())
+
+
+def test_batch_norms_are_synchronised_on_gpus_alone():
+    """The configs' expression, on a network that stays where it is: torch has no such layer for CPUs."""
+    for device, synchronised in (("cuda", True), ("cpu", False)):
+        parser = ConfigParser(ConfigParser.load_config_files([str(BUNDLE / "configs" / name) for name in TRAIN]))
+        parser.update({"features": TINY, "device": f"$torch.device('{device}')", "model": "@network_def"})
+        network = parser.get_parsed_content("synchronised_model")
+        assert any(isinstance(module, torch.nn.SyncBatchNorm) for module in network.modules()) == synchronised
+        assert network is parser.get_parsed_content("model")

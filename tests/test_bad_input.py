@@ -1,0 +1,228 @@
+"""docs/bad-input.md, row by row: what it says is said, the command fails, and what is good gets its results."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from dicom_files import mammogram_dataset, write_mammogram
+from inbreast_files import Collection, circle, write_xml
+from monai.bundle import ConfigWorkflow
+from PIL import Image
+from pydicom.uid import JPEG2000Lossless, RLELossless
+
+from monai_rescunet.cli import main
+from monai_rescunet.data import make_phantoms
+from monai_rescunet.errors import input_error_behind
+
+PAGE = Path(__file__).parents[1] / "docs" / "bad-input.md"
+PIXELS = np.random.default_rng(0).integers(100, 4000, (120, 100)).astype(np.uint16)  # rows, columns
+BOX = "--box=30,30,70,80"
+Command = list[str]
+
+
+def predicts(write: Callable[[Path], object], name: str) -> Callable[[Path], Command]:
+    """Return a case: an image that `write` makes, and a good one after it."""
+
+    def case(folder: Path) -> Command:
+        write(folder / name)
+        good = write_mammogram(folder / "good.dcm", PIXELS)
+        return ["predict", str(folder / name), str(good), BOX, "--out", str(folder / "out")]
+
+    return case
+
+
+def prepares_inbreast(spoil: Callable[[Path], object]) -> Callable[[Path], Command]:
+    """Return a case: an INbreast of seven images, the last of which, 20000006, is spoilt."""
+
+    def case(folder: Path) -> Command:
+        collection = Collection(folder / "inbreast")
+        for index in range(7):
+            collection.add(20000000 + index, index, "25"[index % 2], ("Mass", circle(60, 70, 20)))
+        root = collection.close()
+        spoil(root)
+        return ["prepare", "inbreast", str(root), "--out", str(folder / "out" / "datalist.json")]
+
+    return case
+
+
+def prepares_folder(spoil: Callable[[Path], object]) -> Callable[[Path], Command]:
+    """Return a case: a folder of twelve phantoms with labels.csv that is spoilt."""
+
+    def case(folder: Path) -> Command:
+        make_phantoms(folder / "data", count=12, size=(90, 100))
+        spoil(folder / "data")
+        return ["prepare", "folder", str(folder / "data"), "--out", str(folder / "out" / "datalist.json")]
+
+    return case
+
+
+def infers(spoil: Callable[[Path], object]) -> Callable[[Path], Command]:
+    """Return a case: a mask that is spoilt after the datalist was written."""
+
+    def case(folder: Path) -> Command:
+        make_phantoms(folder / "data", count=12, size=(90, 100))
+        run_command(["prepare", "folder", str(folder / "data"), "--out", str(folder / "datalist.json")])
+        spoil(next((folder / "data" / "masks").glob("*.png")))
+        configs = Path(__file__).parents[1] / "bundle" / "configs"
+        return [
+            "bundle", str(configs / "inference.yaml"), str(folder / "data"), str(folder / "datalist.json"),
+            str(folder / "out"),
+        ]  # fmt: skip
+
+    return case
+
+
+def xml(content: bytes) -> Callable[[Path], object]:
+    return lambda root: (root / "AllXML" / "20000006.xml").write_bytes(content)
+
+
+def rois(*regions: tuple[str, list[tuple[float, float]]]) -> Callable[[Path], object]:
+    return lambda root: write_xml(root / "AllXML" / "20000006.xml", *regions)
+
+
+def table(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Path], object]:
+    """Change labels.csv."""
+    return lambda data: change(pd.read_csv(data / "labels.csv")).to_csv(data / "labels.csv", index=False)
+
+
+def cell(column: str, value: str) -> Callable[[Path], object]:
+    """Change a cell of the first row of labels.csv."""
+    return table(lambda rows: rows.assign(**{column: [value, *rows[column][1:]]}))
+
+
+def mask(value: int, size: tuple[int, int] = (90, 100)) -> Callable[[Path], object]:
+    return lambda path: Image.new("L", size, value).save(path)
+
+
+def compressed(path: Path) -> None:
+    dataset = mammogram_dataset(PIXELS)
+    dataset.file_meta.TransferSyntaxUID = RLELossless
+    dataset.compress(RLELossless, PIXELS)
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless  # what lies in it is no JPEG 2000
+    dataset.save_as(path, enforce_file_format=True)
+
+
+def below_a_file(folder: Path) -> Command:
+    (folder / "out").write_text("a file")
+    good = write_mammogram(folder / "good.dcm", PIXELS)
+    return ["predict", str(good), BOX, "--out", str(folder / "out" / "predictions")]
+
+
+ENTITIES = b'<?xml version="1.0"?><!DOCTYPE plist [<!ENTITY a "b">]><plist version="1.0"><dict>&a;</dict></plist>'
+STAR = [(60 + 30 * np.sin(4 * np.pi * k / 5), 70 - 30 * np.cos(4 * np.pi * k / 5)) for k in range(5)]
+
+CASES: dict[str, Callable[[Path], Command]] = {
+    "an image cut off in the middle": predicts(
+        lambda path: path.write_bytes(write_mammogram(path, PIXELS).read_bytes()[:-9000]), "bad.dcm"
+    ),
+    "an empty file": predicts(lambda path: path.write_bytes(b""), "bad.png"),
+    "a file that is no DICOM": predicts(lambda path: path.write_text("not an image"), "bad.dcm"),
+    "a DICOM file without pixels": predicts(lambda path: write_mammogram(path, PIXELS, PixelData=None), "bad.dcm"),
+    "another modality": predicts(lambda path: write_mammogram(path, PIXELS, Modality="CT"), "bad.dcm"),
+    "several frames (tomosynthesis)": predicts(
+        lambda path: write_mammogram(path, np.repeat(PIXELS, 2, 0), Rows=120, NumberOfFrames=2), "bad.dcm"
+    ),
+    "colour": predicts(
+        lambda path: write_mammogram(
+            path,
+            np.repeat(PIXELS, 3, 1),
+            Columns=100,
+            SamplesPerPixel=3,
+            PhotometricInterpretation="RGB",
+            PlanarConfiguration=0,
+        ),
+        "bad.dcm",
+    ),
+    "pixels that cannot be decoded": predicts(compressed, "bad.dcm"),
+    "a box outside the image": lambda folder: [
+        "predict",
+        str(write_mammogram(folder / "good.dcm", PIXELS)),
+        "--box=300,300,400,400",
+        "--out",
+        str(folder / "out"),
+    ],
+    "an output folder that cannot be written to": below_a_file,
+    "XML cut off in the middle": prepares_inbreast(
+        lambda root: xml((root / "AllXML" / "20000006.xml").read_bytes()[:400])(root)
+    ),
+    "XML with entities": prepares_inbreast(xml(ENTITIES)),
+    "an image without a mass": prepares_inbreast(rois(("Calcification", [(50, 60)]))),
+    "a mass outside the image": prepares_inbreast(rois(("Mass", circle(900, 900, 20)))),
+    "points outside the image": prepares_inbreast(rois(("Mass", circle(0, 70, 20)))),
+    "a dot named Mass": prepares_inbreast(rois(("Mass", [(50, 60)]))),
+    "a contour that crosses itself": prepares_inbreast(rois(("Mass", STAR))),
+    "a table without a column": prepares_folder(table(lambda rows: rows.drop(columns="label"))),
+    "an unknown label": prepares_folder(cell("label", "unsure")),
+    "a blank cell": prepares_folder(cell("image", "")),
+    "a row that stands twice": prepares_folder(table(lambda rows: pd.concat([rows, rows[:1]]))),
+    "a path that leaves the folder": prepares_folder(cell("image", "../elsewhere.png")),
+    "a mask of another size": prepares_folder(lambda data: mask(255, (20, 20))(next((data / "masks").glob("*.png")))),
+    "an empty mask": infers(mask(0)),
+    "a mask with other values": infers(
+        lambda path: Image.fromarray(np.arange(9000, dtype=np.uint8).reshape(100, 90)).save(path)
+    ),
+}
+
+
+def run_command(arguments: Command) -> tuple[int, str]:
+    """Run the command line, or the bundle's inference, in this process; return exit status and last message."""
+    if arguments[0] == "bundle":
+        config, data, datalist, out = arguments[1:]
+        workflow = ConfigWorkflow(
+            config_file=config, logging_file=False, workflow_type="inference", bundle_root=str(Path(config).parents[1]),
+            dataset_dir=data, datalist=datalist, output_dir=out,
+        )  # fmt: skip
+        workflow.initialize()
+        try:
+            workflow.run()
+        except Exception as error:
+            fault = input_error_behind(error)
+            assert fault is not None
+            return 1, str(fault)
+        return 0, ""
+    sys.argv = ["monai-rescunet", *arguments]
+    try:
+        main()
+    except SystemExit as end:
+        return (end.code or 0, "") if isinstance(end.code, int | None) else (1, str(end.code))
+    return 0, ""
+
+
+def rows() -> dict[str, tuple[str, str]]:
+    """Return what the page says: for each input, the message and what comes of it."""
+    cells = [line.strip("|").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| ")]
+    return {what.strip(): (said.strip(), comes.strip()) for what, said, comes in cells[2:]}
+
+
+def test_the_page_has_a_row_for_each_case():
+    assert list(rows()) == list(CASES)
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_bad_input_is_said_and_the_rest_goes_on(what, tmp_path, capsys, caplog):
+    said, comes = rows()[what]
+    expected = "" if said.startswith("nothing") else said.strip("`")
+    status, last = run_command(CASES[what](tmp_path))
+    output = capsys.readouterr()
+    told = "\n".join([output.err, output.out, *caplog.messages, last]).replace(f"{tmp_path.resolve()}/", "")
+    assert expected in told
+    assert (status == 0) == (not expected)
+    assert "Traceback" not in told
+    assert len(results(tmp_path)) == int(re.search(r"\d+", comes)[0])
+    assert not list(tmp_path.rglob(".*.*")), "nothing is half-written"
+
+
+def results(folder: Path) -> list[Any]:
+    """Return what was made in spite of the fault: masses of the datalist, or rows of results.csv."""
+    for path in (folder / "out").rglob("datalist.json") if (folder / "out").is_dir() else ():
+        return json.loads(path.read_text())["training"]
+    table = folder / "out" / "results.csv"
+    return list(pd.read_csv(table).index) if table.is_file() else []
