@@ -15,11 +15,11 @@ images = (labels > 0).float() * 0.2 * labels + 0.3 + 0.05 * torch.randn(labels.s
 loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), batch_size=2)
 
 network = ResCUNet(spatial_dims=2, in_channels=1, out_channels=1, features=(8, 16, 32, 32, 32))
-optimizer = torch.optim.AdamW(network.parameters(), lr=0.01)
+optimizer = torch.optim.AdamW(network.parameters(), lr=0.005)
 loss_function = torch.nn.BCEWithLogitsLoss()  # the paper's equation 2
 encode = EncodeMixedSupervision()  # 0, 1, 2 -> 0, 0.5, 1
 
-for _ in range(30):
+for _ in range(100):
     for image, label in loader:
         optimizer.zero_grad()
         loss = loss_function(network(image), encode(label))
