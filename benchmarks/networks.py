@@ -31,6 +31,7 @@ from monai_rescunet.data import make_phantom
 from monai_rescunet.inferers import supports_bfloat16
 from monai_rescunet.networks import NETWORKS, ResCUNet, fold_batch_norms
 from monai_rescunet.networks.blocks import unpool
+from monai_rescunet.transforms import ModifiedOtsu, lesion_mask
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 SIDE = 256
@@ -186,17 +187,17 @@ def agree() -> None:
         answers.append(forward(net.eval(), images.to(memory_format=memory_format), dtype)().float())
     plain, quick = answers
     difference = float((plain - quick).norm() / plain.norm())
-    a, b = (logits.sigmoid() > 0.5 for logits in answers)
+    a, b = (lesion_mask(m, ModifiedOtsu()(m)) for m in (logits.sigmoid() for logits in answers))
     dice = float(2 * (a & b).sum() / (a.sum() + b.sum()))
     console.print(f"after 30 steps: relative difference of the logits {difference:.4f}, Dice of the masks {dice:.4f}")
 
 
 def unpooling() -> None:
     """Our unpooling against `nn.MaxUnpool2d`."""
-    table = Table("unpooling", "dtype", "ours ms", "native ms", "ratio")
+    table = Table("unpooling", "dtype", "format", "ours ms", "native ms", "ratio")
     native = nn.MaxUnpool2d(2)
-    for dtype in DTYPES:
-        image = torch.rand(2, 64, SIDE, SIDE, device=DEVICE, dtype=dtype)
+    for dtype, memory_format in product(DTYPES, FORMATS):
+        image = torch.rand(2, 64, SIDE, SIDE, device=DEVICE, dtype=dtype).to(memory_format=memory_format)
         pooled, indices = nn.functional.max_pool2d(image, 2, return_indices=True)
         pooled.requires_grad_()
         calls = {
@@ -207,19 +208,25 @@ def unpooling() -> None:
             ),
         }
         for name, (ours, theirs) in calls.items():
-            a, b = timed(ours, 20), timed(theirs, 20)
-            table.add_row(name, str(dtype)[6:], f"{a * 1e3:.2f}", f"{b * 1e3:.2f}", f"{a / b:.2f}")
+            a, b = timed(ours, 40), timed(theirs, 40)
+            layout = "NHWC" if memory_format == torch.channels_last else "NCHW"
+            table.add_row(name, str(dtype)[6:], layout, f"{a * 1e3:.2f}", f"{b * 1e3:.2f}", f"{a / b:.2f}")
     console.print(table)
 
 
 MEMORY = """
-import resource, torch
+import torch
+from pathlib import Path
 from monai_rescunet.networks import ResCUNet
 net = ResCUNet(checkpointing={checkpointing})
 image = torch.rand({batch}, 1, 256, 256)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def memory(field):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field))
+Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+before = memory("VmRSS")
 net(image).sum().backward()
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+print((memory("VmHWM") - before) / 1024)
 """
 
 
