@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 from dicom_files import mammogram_dataset, write_mammogram
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydicom import Dataset
 from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless, SecondaryCaptureImageStorage
 
 from monai_rescunet.data import MammogramReader
 from monai_rescunet.data.mammogram_dicom import mammogram_picture, pixel_spacing, read_mammogram_dicom
+from monai_rescunet.data.reader import image_size
 from monai_rescunet.errors import InputError
 
 PIXELS = np.random.default_rng(0).integers(0, 4096, (6, 4)).astype(np.uint16)
@@ -124,6 +129,30 @@ def test_a_file_cut_off_is_refused(tmp_path, length):
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(InputError, match=r"a\.dcm"):
         MammogramReader().get_data([path])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_damaged_file_is_read_or_refused(tmp_path, data):
+    """Bytes taken out, put in and changed in a valid file: never another error than the one for bad input."""
+    path = write_mammogram(
+        tmp_path / "a.dcm", PIXELS, PhotometricInterpretation="MONOCHROME1", ImagerPixelSpacing=[0.07, 0.07],
+        EstimatedRadiographicMagnificationFactor=1.25, NumberOfFrames=1, SOPInstanceUID="1.2.3",
+    )  # fmt: skip
+    raw = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(raw) - 1))
+        raw[start : start + data.draw(st.integers(0, 30))] = data.draw(st.binary(max_size=12))
+    path.write_bytes(bytes(raw))
+    try:
+        array, _ = MammogramReader().get_data([path])
+    except InputError as error:
+        assert str(error).startswith(str(path))
+        assert "\n" not in str(error)
+    else:
+        assert array.ndim == 2
+    with contextlib.suppress(InputError):
+        image_size(path)
 
 
 def test_real_files_load(real_data):
