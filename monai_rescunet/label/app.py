@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import monailabel
+from monailabel.config import settings
 from monailabel.interfaces.app import MONAILabelApp
+from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
@@ -45,6 +47,17 @@ class MassApp(MONAILabelApp):
             description="Outline of a mass and whether it looks benign or malignant. Research, not a medical device.",
             version=monailabel.__version__,
         )
+
+    def init_datastore(self) -> Datastore:
+        """Return where images come from: DICOM files of a folder too, and of an archive the mammograms.
+
+        The environment goes first: `MONAI_LABEL_DATASTORE_FILE_EXT` and `MONAI_LABEL_DICOMWEB_SEARCH_FILTER`.
+        """
+        if "MONAI_LABEL_DATASTORE_FILE_EXT" not in settings.model_fields_set:
+            settings.MONAI_LABEL_DATASTORE_FILE_EXT = [*settings.MONAI_LABEL_DATASTORE_FILE_EXT, "*.dcm"]
+        if "MONAI_LABEL_DICOMWEB_SEARCH_FILTER" not in settings.model_fields_set:
+            settings.MONAI_LABEL_DICOMWEB_SEARCH_FILTER = {"Modality": "MG"}
+        return super().init_datastore()
 
     def init_infers(self) -> dict[str, InferTask]:
         """Return the model, under its name and for clicks."""
