@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import monailabel
 from monailabel.config import settings
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.datastore import Datastore
+from monailabel.interfaces.tasks.batch_infer import BatchInferTask
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
@@ -23,6 +25,14 @@ __all__ = ["CLICK_MODEL_NAME", "MassApp"]
 
 CLICK_MODEL_NAME = "mammography_mass_click"
 """The same model under a type for which 3D Slicer and OHIF let the reader click into the mass."""
+
+
+class MassBatchInferTask(BatchInferTask):
+    """Outline the masses of many images, without the share of each GPU that MONAI Label asks for by default."""
+
+    def __call__(self, request: dict[str, Any], datastore: Datastore, infer: Callable[..., Any]) -> dict[str, Any]:
+        """Return the answer for each image by its id."""
+        return super().__call__({**request, "multi_gpu": False}, datastore, infer)
 
 
 class MassApp(MONAILabelApp):
@@ -69,6 +79,10 @@ class MassApp(MONAILabelApp):
     def init_trainers(self) -> dict[str, TrainTask]:
         """Return the training of the model."""
         return {MODEL_NAME: MassTrainTask(self.bundle)}
+
+    def init_batch_infer(self) -> Callable[..., Any]:
+        """Return what outlines the masses of many images."""
+        return MassBatchInferTask()
 
     def init_strategies(self) -> dict[str, Strategy]:
         """Return the orders in which images can be offered for labelling."""

@@ -44,10 +44,15 @@ class LabelServer:
         command: what `label_app` returned.
         log: gets what it prints.
         environment: further variables.
+
+    Attributes:
+        url: where it listens.
+        app: the app's folder.
     """
 
     def __init__(self, command: str, log: Path, **environment: str) -> None:
         self.url = f"http://127.0.0.1:{shlex.split(command)[-1]}"
+        self.app = Path(shlex.split(command)[shlex.split(command).index("--app") + 1])
         self.log = log
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         with log.open("w") as output:
