@@ -17,6 +17,7 @@ from monailabel.interfaces.tasks.train import TrainTask
 from monailabel.tasks.activelearning.first import First
 from monailabel.tasks.activelearning.random import Random
 
+from monai_rescunet.label.archive import MammogramArchive
 from monai_rescunet.label.infer import MassInferTask
 from monai_rescunet.label.install import MODEL_NAME
 from monai_rescunet.label.train import MassTrainTask
@@ -25,6 +26,12 @@ __all__ = ["CLICK_MODEL_NAME", "MassApp"]
 
 CLICK_MODEL_NAME = "mammography_mass_click"
 """The same model under a type for which 3D Slicer and OHIF let the reader click into the mass."""
+
+OWN_DEFAULTS = {
+    "MONAI_LABEL_DATASTORE_FILE_EXT": ["*.nii.gz", "*.nii", "*.nrrd", "*.jpg", "*.png", "*.tif", "*.dcm"],
+    "MONAI_LABEL_DICOMWEB_SEARCH_FILTER": {"Modality": "MG"},
+}
+"""Settings that MONAI Label has without DICOM files, and for CT."""
 
 
 class MassBatchInferTask(BatchInferTask):
@@ -61,13 +68,16 @@ class MassApp(MONAILabelApp):
     def init_datastore(self) -> Datastore:
         """Return where images come from: DICOM files of a folder too, and of an archive the mammograms.
 
-        The environment goes first: `MONAI_LABEL_DATASTORE_FILE_EXT` and `MONAI_LABEL_DICOMWEB_SEARCH_FILTER`.
+        They take the place of MONAI Label's defaults; what the environment says otherwise stays.
         """
-        if "MONAI_LABEL_DATASTORE_FILE_EXT" not in settings.model_fields_set:
-            settings.MONAI_LABEL_DATASTORE_FILE_EXT = [*settings.MONAI_LABEL_DATASTORE_FILE_EXT, "*.dcm"]
-        if "MONAI_LABEL_DICOMWEB_SEARCH_FILTER" not in settings.model_fields_set:
-            settings.MONAI_LABEL_DICOMWEB_SEARCH_FILTER = {"Modality": "MG"}
+        for name, own in OWN_DEFAULTS.items():
+            if getattr(settings, name) == type(settings).model_fields[name].default:
+                setattr(settings, name, own)
         return super().init_datastore()
+
+    def init_remote_datastore(self) -> Datastore:
+        """Return the archive: DICOMweb, the one kind that mammograms come from."""
+        return MammogramArchive(self.studies)
 
     def init_infers(self) -> dict[str, InferTask]:
         """Return the model, under its name and for clicks."""
@@ -87,6 +97,3 @@ class MassApp(MONAILabelApp):
     def init_strategies(self) -> dict[str, Strategy]:
         """Return the orders in which images can be offered for labelling."""
         return {"random": Random(), "first": First()}
-
-    def _download_dcmqi_tools(self) -> Any:
-        """Download nothing: highdicom writes the segmentations here."""

@@ -10,7 +10,16 @@ import numpy as np
 
 from monai_rescunet.errors import InputError
 
-__all__ = ["OTSU_MODES", "SUFFIXES", "asked_flag", "asked_number", "asked_options", "asked_places", "asked_suffix"]
+__all__ = [
+    "OTSU_MODES",
+    "SUFFIXES",
+    "asked_flag",
+    "asked_number",
+    "asked_options",
+    "asked_places",
+    "asked_suffix",
+    "asked_whole",
+]
 
 OTSU_MODES = ("anchored", "paper")
 SUFFIXES = (".png", ".nrrd", ".seg.nrrd", ".nii", ".nii.gz")
@@ -45,6 +54,18 @@ def asked_number(params: Mapping[str, Any], name: str, least: float, most: float
     if not least <= number <= most:
         raise InputError(f"{name} is {value!r}; expected a number from {least:g} to {most:g}")
     return number
+
+
+def asked_whole(params: Mapping[str, Any], name: str, least: int, most: int) -> int:
+    """Return a whole number.
+
+    Raises:
+        InputError: it is none, or not from `least` to `most`.
+    """
+    number = asked_number(params, name, least, most)
+    if number != int(number):
+        raise InputError(f"{name} is {params[name]!r}; expected a whole number from {least} to {most}")
+    return int(number)
 
 
 def asked_options(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,15 +9,14 @@ from typing import Any
 
 import pydicom
 from fastapi import HTTPException
-from monailabel.datastore.dicom import DICOMWebDatastore
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.infer_v2 import InferTask
-from requests import RequestException
 
 from monai_rescunet.classes import CLASS_VALUES
 from monai_rescunet.data.reader import image_format
 from monai_rescunet.errors import InputError
 from monai_rescunet.inference import predict
+from monai_rescunet.label.archive import MammogramArchive
 from monai_rescunet.label.asked import OTSU_MODES, asked_flag, asked_options, asked_places, asked_suffix
 from monai_rescunet.label.label_file import read_geometry, write_label
 from monai_rescunet.label.weights import bundle_configs, check_weights
@@ -88,12 +87,12 @@ class MassInferTask(InferTask):
             raise InputError("the server has no such image; GET /datastore/?output=all lists those it has")
         (boxes, points), options = asked_places(request), asked_options(request)
         compress, store = asked_flag(request, "result_compress"), asked_flag(request, "store_dicom")
-        if store and not isinstance(self.datastore, DICOMWebDatastore):
+        if store and not isinstance(self.datastore, MammogramArchive):
             raise InputError("store_dicom needs a DICOMweb archive; start the server with its address as --studies")
         image = Path(request["image"])
-        source = self._source(image)
+        source = self.datastore.dicom_of(image) if isinstance(self.datastore, MammogramArchive) else image
         suffix = asked_suffix(request, DEFAULT_SUFFIXES.get(str(image_format(source)), ".png"))
-        geometry = read_geometry(source if image.is_dir() else image)
+        geometry = read_geometry(image)
         check_weights(self.bundle)
         masses = predict(source, box=boxes or None, point=points or None, bundle=self.bundle, **options)
         painter = LabelPainter(masses[0]["mask"].shape)
@@ -106,26 +105,10 @@ class MassInferTask(InferTask):
             params["stored"] = self._store(source, masses)
         return label, params
 
-    def _source(self, image: Path) -> Path:
-        """Return the file to read: of an image of an archive the DICOM itself, not its conversion to NIfTI."""
-        series = image if image.is_dir() else image.with_name(image.name.removesuffix(".nii.gz"))
-        if not (isinstance(self.datastore, DICOMWebDatastore) and series.is_dir()):
-            return image
-        files = sorted(path for path in series.iterdir() if path.is_file())
-        if len(files) != 1:
-            raise InputError(f"the series has {len(files)} images; expected one mammogram: send it by itself")
-        return files[0]
-
     def _store(self, source: Path, masses: list[dict[str, Any]]) -> list[str]:
         from monai_rescunet.dicom import dicom_results
 
-        results = dicom_results(source, masses, ["seg", "sr"])
-        datasets = [pydicom.dcmread(BytesIO(content)) for content in results.values()]
-        try:
-            answer = self.datastore._client.store_instances(datasets)
-        except RequestException as error:
-            raise HTTPException(502, f"the archive did not take the results ({error})") from error
-        if answer.get("FailedSOPSequence"):
-            reason = answer.FailedSOPSequence[0].get("FailureReason")
-            raise HTTPException(502, f"the archive did not take the results (Failure Reason (0008,1197) is {reason})")
+        contents = dicom_results(source, masses, ["seg", "sr"]).values()
+        datasets = [pydicom.dcmread(BytesIO(content)) for content in contents]
+        self.datastore.store(datasets)
         return [str(dataset.SOPInstanceUID) for dataset in datasets]

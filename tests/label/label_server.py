@@ -48,6 +48,7 @@ class LabelServer:
     Attributes:
         url: where it listens.
         app: the app's folder.
+        temporary: the folder of its temporary files.
     """
 
     def __init__(self, command: str, log: Path, **environment: str) -> None:
@@ -55,10 +56,12 @@ class LabelServer:
         self.app = Path(shlex.split(command)[shlex.split(command).index("--app") + 1])
         self.log = log
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.temporary = log.with_name("temporary")
+        self.temporary.mkdir()
         with log.open("w") as output:
             self._process = subprocess.Popen(
                 ["sh", "-c", f"exec env {command}"],
-                env={**os.environ, "PATH": path, **environment},
+                env={**os.environ, "PATH": path, "TMPDIR": str(self.temporary), **environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
