@@ -19,13 +19,10 @@ from monailabel.tasks.activelearning.random import Random
 
 from monai_rescunet.label.archive import MammogramArchive
 from monai_rescunet.label.infer import MassInferTask
-from monai_rescunet.label.install import MODEL_NAME
+from monai_rescunet.label.install import CLICK_MODEL_NAME, MODEL_NAME
 from monai_rescunet.label.train import MassTrainTask
 
-__all__ = ["CLICK_MODEL_NAME", "MassApp"]
-
-CLICK_MODEL_NAME = "mammography_mass_click"
-"""The same model under a type for which 3D Slicer and OHIF let the reader click into the mass."""
+__all__ = ["MassApp"]
 
 OWN_DEFAULTS = {
     "MONAI_LABEL_DATASTORE_FILE_EXT": ["*.nii.gz", "*.nii", "*.nrrd", "*.jpg", "*.png", "*.tif", "*.dcm"],

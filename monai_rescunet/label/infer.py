@@ -27,6 +27,8 @@ __all__ = ["LABELS", "MassInferTask"]
 LABELS = {f"{name} mass": value for name, value in CLASS_VALUES.items()}
 OPTIONS = ("otsu_mode", "lesion_floor", "roi_context", "test_time_flips")
 """Values of the bundle's inference config that a client may change."""
+STORED = {"store_dicom": ["seg", "sr"], "store_picture": ["sc"]}
+"""What of `monai_rescunet.dicom` goes to the archive where a client asks for it."""
 DEFAULT_SUFFIXES = {"dicom": ".nrrd", "nifti": ".nii.gz"}
 """Of label maps, by the image's format, where the client names none; PNG for all others."""
 
@@ -41,8 +43,9 @@ class MassInferTask(InferTask):
     compression off with `result_compress`. The answer's `params` has `masses`, one dictionary a mass with the columns
     of `results.csv`.
 
-    With `store_dicom` true and a DICOMweb archive as datastore, results go there as DICOM SEG and SR as well, and
-    `stored` names their instances.
+    With a DICOMweb archive as datastore, results go there as well: with `store_dicom` true as DICOM SEG and SR, with
+    `store_picture` true as a Secondary Capture, for viewers that lay no segmentation over a mammogram. `stored` then
+    names their instances.
 
     Args:
         bundle: the bundle's folder.
@@ -63,7 +66,7 @@ class MassInferTask(InferTask):
                 f"{' or '.join(OTSU_MODES)}: correct it"
             )
         options["otsu_mode"] = sorted(OTSU_MODES, key=lambda mode: mode != options["otsu_mode"])
-        super().__init__(kind, LABELS, 2, parser["_meta_"]["description"], {**options, "store_dicom": False})
+        super().__init__(kind, LABELS, 2, parser["_meta_"]["description"], {**options, **dict.fromkeys(STORED, False)})
         self.bundle, self.datastore = bundle, datastore
 
     def is_valid(self) -> bool:
@@ -86,9 +89,10 @@ class MassInferTask(InferTask):
         if not request["image"]:
             raise InputError("the server has no such image; GET /datastore/?output=all lists those it has")
         (boxes, points), options = asked_places(request), asked_options(request)
-        compress, store = asked_flag(request, "result_compress"), asked_flag(request, "store_dicom")
-        if store and not isinstance(self.datastore, MammogramArchive):
-            raise InputError("store_dicom needs a DICOMweb archive; start the server with its address as --studies")
+        compress = asked_flag(request, "result_compress")
+        stored = [name for name in STORED if asked_flag(request, name)]
+        if stored and not isinstance(self.datastore, MammogramArchive):
+            raise InputError(f"{stored[0]} needs a DICOMweb archive; start the server with its address as --studies")
         image = Path(request["image"])
         source = self.datastore.dicom_of(image) if isinstance(self.datastore, MammogramArchive) else image
         suffix = asked_suffix(request, DEFAULT_SUFFIXES.get(str(image_format(source)), ".png"))
@@ -101,14 +105,14 @@ class MassInferTask(InferTask):
         label = write_label(painter.label, geometry, suffix, compress=compress)
         told = [{key: value for key, value in mass.items() if key not in ("mask", "image")} for mass in masses]
         params: dict[str, Any] = {"masses": told, "label_names": self.labels}
-        if store:
-            params["stored"] = self._store(source, masses)
+        if stored:
+            params["stored"] = self._store(source, masses, [kind for name in stored for kind in STORED[name]])
         return label, params
 
-    def _store(self, source: Path, masses: list[dict[str, Any]]) -> list[str]:
+    def _store(self, source: Path, masses: list[dict[str, Any]], kinds: list[str]) -> list[str]:
         from monai_rescunet.dicom import dicom_results
 
-        contents = dicom_results(source, masses, ["seg", "sr"]).values()
+        contents = dicom_results(source, masses, kinds).values()
         datasets = [pydicom.dcmread(BytesIO(content)) for content in contents]
         self.datastore.store(datasets)
         return [str(dataset.SOPInstanceUID) for dataset in datasets]

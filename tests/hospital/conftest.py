@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +13,11 @@ from label_phantoms import box_of
 from label_server import LabelServer, free_port, label_app
 from orthanc import Orthanc
 
-import monai_rescunet
 from monai_rescunet.classes import CLASS_VALUES
 from monai_rescunet.data.phantom_dicom import write_digital_mammogram
 from monai_rescunet.data.phantom_mammogram import draw_mammogram
 
 SIZE, SPACING = (1280, 1664), 0.14
-
-# what the app's sitecustomize does for the server, for the modules that tests import
-runpy.run_path(str(Path(monai_rescunet.__file__).parent / "label" / "startup.py"), run_name="sitecustomize")
 
 
 @dataclass

@@ -13,7 +13,7 @@ import pytest
 import requests
 import SimpleITK as sitk  # noqa: N813
 from label_server import dice
-from pydicom.uid import ComprehensiveSRStorage, SegmentationStorage
+from pydicom.uid import ComprehensiveSRStorage, SecondaryCaptureImageStorage, SegmentationStorage
 
 from monai_rescunet.label import MODEL_NAME
 
@@ -134,6 +134,14 @@ def test_the_validator_finds_no_fault(stored, tmp_path):
     _, _, _, segmentation, report = stored
     assert faults(segmentation, tmp_path) == []
     assert faults(report, tmp_path) == []
+
+
+def test_a_picture_is_stored_for_viewers_without_segmentations(server, archive, mammograms):
+    params, _ = server.infer(mammograms[0].series, box=mammograms[0].boxes, store_picture=True)
+    (uid,) = params["stored"]
+    picture = archive.retrieve(uid)
+    assert picture.SOPClassUID == SecondaryCaptureImageStorage
+    assert (picture.Columns, picture.Rows) == (mammograms[0].header.Columns, mammograms[0].header.Rows)
 
 
 def test_where_nothing_is_found_the_report_alone_is_stored(server, archive, mammograms):

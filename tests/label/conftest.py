@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from label_phantoms import LabelPhantoms, make_studies
 from label_server import LabelServer, free_port, label_app
-
-import monai_rescunet
-
-# what the app's sitecustomize does for the server, for the modules that tests import
-runpy.run_path(str(Path(monai_rescunet.__file__).parent / "label" / "startup.py"), run_name="sitecustomize")
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 from label_server import dice
 
-from monai_rescunet.label import MODEL_NAME
-from monai_rescunet.label.app import CLICK_MODEL_NAME
+from monai_rescunet.label import CLICK_MODEL_NAME, MODEL_NAME
 
 FORMATS = ["film8", "film16", "volume", "mono1", "mono2"]
 UPLOADED = [True, False]

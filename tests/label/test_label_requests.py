@@ -37,7 +37,14 @@ def test_another_extension_is_refused(server, studies, extension):
 
 def test_options_are_offered_and_honoured(server, studies):
     offered = server.get("/info/")["models"][MODEL_NAME]["config"]
-    assert set(offered) == {"otsu_mode", "lesion_floor", "roi_context", "test_time_flips", "store_dicom"}
+    assert set(offered) == {
+        "otsu_mode",
+        "lesion_floor",
+        "roi_context",
+        "test_time_flips",
+        "store_dicom",
+        "store_picture",
+    }
     plain, outline = server.infer("film8", box=studies.boxes[1])
     paper, _ = server.infer("film8", box=studies.boxes[1], otsu_mode="paper")
     assert paper["masses"][0]["lambda2"] != plain["masses"][0]["lambda2"]
@@ -86,8 +93,10 @@ def test_an_option_out_of_range_is_refused(server, studies, option, value):
 
 
 @pytest.mark.parametrize("value", [True, "true", "True"])
-def test_results_are_not_stored_without_an_archive(server, studies, value):
-    assert "needs a DICOMweb archive" in server.refusal("mono2", box=studies.boxes[1], store_dicom=value)
+@pytest.mark.parametrize("option", ["store_dicom", "store_picture"])
+def test_results_are_not_stored_without_an_archive(server, studies, option, value):
+    line = server.refusal("mono2", box=studies.boxes[1], **{option: value})
+    assert line.startswith(f"{option} needs a DICOMweb archive")
 
 
 @pytest.mark.parametrize(
