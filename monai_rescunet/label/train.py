@@ -102,8 +102,17 @@ class MassTrainTask(TrainTask):
             workflow.parser.get_parsed_content(name).load_state_dict(weights)
         evaluator = workflow.parser.get_parsed_content("validate#evaluator")
         before = _figures(evaluator)
-        workflow.run()
-        after = _figures(evaluator)
+        try:
+            workflow.run()
+            after = _figures(evaluator)
+        except Exception as error:
+            if all(
+                value.isfinite().all() for value in workflow.parser.get_parsed_content("model").state_dict().values()
+            ):
+                raise
+            raise InputError(
+                "the training diverged, and the old weights stay: train with a lower learning_rate"
+            ) from error
         promoted = after["dice"] > before["dice"] and after["accuracy"] >= before["accuracy"]
         if promoted:
             content = BytesIO()

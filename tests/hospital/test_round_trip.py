@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from io import BytesIO
@@ -12,6 +13,7 @@ import pydicom
 import pytest
 import requests
 import SimpleITK as sitk  # noqa: N813
+from label_docs import curl_commands, run_command
 from label_server import dice
 from pydicom.uid import ComprehensiveSRStorage, SecondaryCaptureImageStorage, SegmentationStorage
 
@@ -142,6 +144,13 @@ def test_a_picture_is_stored_for_viewers_without_segmentations(server, archive, 
     picture = archive.retrieve(uid)
     assert picture.SOPClassUID == SecondaryCaptureImageStorage
     assert (picture.Columns, picture.Rows) == (mammograms[0].header.Columns, mammograms[0].header.Rows)
+
+
+def test_the_command_of_the_page_stores_all_three(server, archive, mammograms, tmp_path):
+    (command,) = (block for block in curl_commands() if "$SERIES" in block)
+    answer = json.loads(run_command(command, server.url, tmp_path, SERIES=mammograms[0].series))
+    modalities = [archive.retrieve(uid).Modality for uid in answer["stored"]]
+    assert modalities == ["SEG", "SR", "OT"]
 
 
 def test_where_nothing_is_found_the_report_alone_is_stored(server, archive, mammograms):

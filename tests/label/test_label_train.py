@@ -139,9 +139,12 @@ def test_training_replaces_worse_weights_by_better_and_never_the_other_way(own_s
     assert dice(label, mask) > 0.7, "the new weights are served"
 
     better = weights_of(own_server).read_bytes()
-    result = train(own_server, learning_rate=1, max_epochs=1).json()
+    result = train(own_server, learning_rate=0.05, max_epochs=1).json()
     assert not result["promoted"]
     assert result["after"]["dice"] <= result["before"]["dice"]
+    answer = train(own_server, learning_rate=1, max_epochs=2)
+    assert answer.status_code == 400
+    assert "diverged" in answer.json()["detail"]
     assert weights_of(own_server).read_bytes() == better
 
 
