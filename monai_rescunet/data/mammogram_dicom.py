@@ -80,13 +80,23 @@ class MappedMammogram:
         Raises:
             InputError: as `read_mammogram_dicom`.
         """
+        try:
+            return cls._map(path)
+        except InputError:
+            raise
+        except Exception as error:  # pydicom's own errors of a damaged header say nothing of the file
+            reason = " ".join(str(error).split())
+            raise InputError(f"{path}: cannot be read as DICOM ({reason}); the file is cut off or damaged") from error
+
+    @classmethod
+    def _map(cls, path: Path) -> MappedMammogram | None:
         dataset = _open(path, defer_size=MAPPED_BYTES)
         raw = dataset.get_item("PixelData", keep_deferred=True)
         bits, shape = int(dataset.BitsAllocated), (int(dataset.Rows), int(dataset.Columns))
         length = shape[0] * shape[1] * bits // 8
         plain = dataset.file_meta.TransferSyntaxUID in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
         whole = raw.length >= length and path.stat().st_size >= raw.value_tell + length
-        if not (plain and whole) or dataset.PixelRepresentation or bits not in (8, 16):
+        if not (plain and whole) or dataset.PixelRepresentation or bits not in (8, 16) or dataset.BitsStored > bits:
             return None
         return cls(dataset, np.memmap(path, f"<u{bits // 8}", "r", raw.value_tell, shape))
 

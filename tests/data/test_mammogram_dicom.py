@@ -11,7 +11,7 @@ from pydicom import Dataset
 from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless, SecondaryCaptureImageStorage
 
 from monai_rescunet.data import MammogramReader
-from monai_rescunet.data.mammogram_dicom import mammogram_picture, pixel_spacing, read_mammogram_dicom
+from monai_rescunet.data.mammogram_dicom import MappedMammogram, mammogram_picture, pixel_spacing, read_mammogram_dicom
 from monai_rescunet.data.reader import image_size
 from monai_rescunet.errors import InputError
 
@@ -153,6 +153,18 @@ def test_a_damaged_file_is_read_or_refused(tmp_path, data):
         assert array.ndim == 2
     with contextlib.suppress(InputError):
         image_size(path)
+    with contextlib.suppress(InputError):
+        mapped = MappedMammogram.open(path)
+        assert mapped is None or mapped.read(slice(0, 2), slice(0, 2)).ndim == 2
+
+
+@pytest.mark.parametrize("keyword", ["Rows", "BitsStored"])
+def test_a_header_without_what_mapping_needs_is_refused_by_name(tmp_path, keyword):
+    dataset = mammogram_dataset(PIXELS)
+    del dataset[keyword]
+    dataset.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    with pytest.raises(InputError, match=rf"a\.dcm: cannot be read as DICOM .*{keyword}"):
+        MappedMammogram.open(tmp_path / "a.dcm")
 
 
 def test_real_files_load(real_data):
