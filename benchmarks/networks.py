@@ -31,7 +31,8 @@ from monai_rescunet.data import make_phantom
 from monai_rescunet.inferers import supports_bfloat16
 from monai_rescunet.networks import NETWORKS, ResCUNet, fold_batch_norms
 from monai_rescunet.networks.blocks import unpool
-from monai_rescunet.transforms import ModifiedOtsu, lesion_mask
+from monai_rescunet.transforms import CropMassROI, ModifiedOtsu, lesion_mask
+from monai_rescunet.transforms.boxes import lesion_box
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 SIDE = 256
@@ -169,9 +170,16 @@ def fast() -> None:
 
 def agree() -> None:
     """Thirty training steps on phantoms on both paths: do they still answer alike?"""
-    pictures = [make_phantom(np.random.default_rng(i), ("benign", "malignant")[i % 2], (SIDE, SIDE)) for i in range(8)]
-    images = torch.stack([torch.from_numpy(image).float()[None] / 255 for image, _ in pictures]).to(DEVICE)
-    masks = torch.stack([torch.from_numpy(mask).float()[None] for _, mask in pictures]).to(DEVICE)
+    crop = CropMassROI(roi_context=2, roi_size=SIDE)
+    pairs = []
+    for number in range(8):
+        image, mask = make_phantom(np.random.default_rng(number), ("benign", "malignant")[number % 2], (1000, 1000))
+        label = torch.from_numpy(mask.T.astype(np.float32))[None]
+        box = lesion_box(label)
+        pairs.append(
+            (crop(torch.from_numpy(image.T.astype(np.float32))[None] / 255, box), crop(label, box, mode="nearest"))
+        )
+    images, masks = (torch.stack([part.as_tensor() for part in parts]).to(DEVICE) for parts in zip(*pairs, strict=True))
     answers = []
     for dtype, memory_format in ((torch.float32, FORMATS[0]), (DTYPES[-1], FORMATS[1])):
         torch.manual_seed(0)

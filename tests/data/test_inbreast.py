@@ -92,8 +92,8 @@ def test_spiculated_regions_are_an_option(collection):
 @pytest.mark.parametrize(
     ("points", "message"),
     [
-        ([(5, 5)], "1 points: a dot"),
-        ([(5, 5), (6, 6)], "2 points: a dot"),
+        ([(5, 5)], "a dot of 1 point"),
+        ([(5, 5), (6, 6)], "a dot of 2 point"),
         (circle(-90, -90, 9), "no pixel inside the image"),
     ],
 )
