@@ -59,6 +59,11 @@ class MassInferTask(InferTask):
         check_weights(bundle)
         parser = _configs(bundle)
         options = {name: parser.get_parsed_content(name) for name in OPTIONS}
+        if options["otsu_mode"] not in OTSU_MODES:
+            raise InputError(
+                f"{bundle}: otsu_mode of inference.yaml is {options['otsu_mode']!r}; expected "
+                f"{' or '.join(OTSU_MODES)}: correct it"
+            )
         options["otsu_mode"] = sorted(OTSU_MODES, key=lambda mode: mode != options["otsu_mode"])
         super().__init__(kind, LABELS, 2, parser["_meta_"]["description"], {**options, "store_dicom": False})
         self.bundle, self.datastore = bundle, datastore
