@@ -17,9 +17,10 @@ from pathlib import Path, PurePosixPath
 import pydicom
 
 from monai_rescunet.classes import BENIGN, MALIGNANT
-from monai_rescunet.data.collection import CollectionReport, Collector, Entry, read_csv_rows
+from monai_rescunet.data.collection import CollectionReport, Collector, Entry
 from monai_rescunet.data.datalist import path_below
 from monai_rescunet.data.reader import image_format, image_size
+from monai_rescunet.data.tables import read_csv_rows
 from monai_rescunet.errors import InputError
 
 __all__ = ["prepare_cbis_ddsm"]

@@ -8,9 +8,10 @@ from os.path import commonpath
 from pathlib import Path
 
 from monai_rescunet.classes import CLASS_VALUES
-from monai_rescunet.data.collection import CollectionReport, Collector, Entry, read_csv_rows
+from monai_rescunet.data.collection import CollectionReport, Collector, Entry
 from monai_rescunet.data.datalist import path_below
 from monai_rescunet.data.reader import image_format, image_size
+from monai_rescunet.data.tables import read_csv_rows
 from monai_rescunet.errors import InputError
 from monai_rescunet.transforms.boxes import check_box
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import xlwt
 from dicom_files import write_mammogram
 
 HEADER = "Patient ID;Patient age;Laterality;View;Acquisition date;File Name;ACR;Bi-Rads"
@@ -73,3 +74,37 @@ def small_inbreast(root: Path) -> Path:
         )  # fmt: skip
     collection.add(20000099, 9, "1", acr="    ")
     return collection.close()
+
+
+XLS_HEADER = (  # of the collection's workbook, with its trailing space
+    "Patient ID", "Patient age", "Laterality", "View", "Acquisition date", "File Name", "ACR", "Bi-Rads", "Mass ",
+    "Micros", "Distortion", "Asymmetry", "Findings Notes (in Portuguese)", "Other Notes", "Lesion Annotation Status",
+    "Pectoral Muscle Annotation", "Other Annotations",
+)  # fmt: skip
+
+
+def write_xls(collection: Collection, marked: Sequence[int] = (), **changed: str) -> Path:
+    """Write INbreast.xls as it is distributed: numbers as numbers, two rows of totals, a second sheet.
+
+    Args:
+        collection: whose rows it repeats.
+        marked: images that get an X under `Mass `.
+        changed: Bi-Rads of images, `i<id>`, where it says something else than the CSV.
+    """
+    book = xlwt.Workbook()
+    sheet, second = book.add_sheet("Sheet1"), book.add_sheet("Sheet2")
+    second.write(0, 0, "a name that nobody may read")
+    for column, name in enumerate(XLS_HEADER):
+        sheet.write(0, column, name)
+    for number, line in enumerate(collection.rows[1:], start=1):
+        cells = line.split(";")
+        cells[7] = changed.get(f"i{cells[5]}", cells[7])
+        cells[3] = {"ML": "MLO"}.get(cells[3], cells[3])
+        for column, cell in enumerate(cells):
+            sheet.write(number, column, float(cell) if cell.strip().isdecimal() else cell)
+        sheet.write(number, XLS_HEADER.index("Mass "), "X" if int(cells[5]) in marked else "")
+    for row in (1, 2):
+        sheet.write(len(collection.rows) + row - 1, XLS_HEADER.index("Mass "), float(len(marked)))
+    path = collection.root / "INbreast.xls"
+    book.save(str(path))
+    return path
