@@ -112,9 +112,9 @@ def _from_row(row: dict[str, str], part: str, files: _Files) -> Entry:
     """Return the entry of a row."""
     for column in NEEDED:
         if not row[column]:
-            raise InputError(f"the column {column!r} is blank")
+            raise InputError(f"the column {column!r} is blank: correct the table")
     if row["pathology"] not in CLASSES:
-        raise InputError(f"pathology is {row['pathology']!r}; expected {', '.join(CLASSES)}")
+        raise InputError(f"pathology is {row['pathology']!r}; expected {', '.join(CLASSES)}: correct the table")
     folder = f"Mass-{part}_{row['patient_id']}_{row['left or right breast']}_{row['image view']}"
     image, size = files.image(folder, _series(row, IMAGE, folder))
     folder += f"_{row['abnormality id']}"

@@ -62,7 +62,7 @@ def read_xls_rows(path: Path, columns: Sequence[str]) -> Rows:
             table = [[_text(value) for value in sheet.row_values(row)] for row in range(sheet.nrows)]
     except Exception as error:  # xlrd's own errors on damaged files are of any kind
         raise InputError(
-            f"{path}: cannot be read as an Excel workbook ({error}); expected the file as it was distributed"
+            f"{path}: cannot be read as an Excel workbook ({error}); expected one of Excel 97 to 2003: copy it again"
         ) from error
     return _rows(path, table, columns)
 

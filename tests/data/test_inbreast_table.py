@@ -30,7 +30,7 @@ def collection(tmp_path) -> Collection:
 
 def test_the_xls_alone_says_what_the_csv_says(collection):
     expected = prepare_inbreast(collection.root)
-    write_xls(collection)
+    write_xls(collection.root)
     (collection.root / "INbreast.csv").unlink()
     report = prepare_inbreast(collection.root, strict=True)
     assert report.entries == expected.entries
@@ -40,7 +40,7 @@ def test_the_xls_alone_says_what_the_csv_says(collection):
 def test_of_both_the_csv_counts_and_the_xls_tells_which_images_are_marked(collection):
     collection.add(30000099, 9, "4b")
     collection.close()
-    write_xls(collection, marked=[*IMAGES[:3], 30000099])
+    write_xls(collection.root, marked=[*IMAGES[:3], 30000099])
     report = prepare_inbreast(collection.root, strict=True)
     assert len(report.entries) == 6
     assert (
@@ -50,7 +50,7 @@ def test_of_both_the_csv_counts_and_the_xls_tells_which_images_are_marked(collec
 
 
 def test_an_image_of_which_the_tables_say_different_things_is_left_out(collection):
-    write_xls(collection, i30000001="2")
+    write_xls(collection.root, {"30000001": "2"})
     report = prepare_inbreast(collection.root)
     assert len(report.entries) == 5
     (problem,) = report.problems
@@ -60,7 +60,7 @@ def test_an_image_of_which_the_tables_say_different_things_is_left_out(collectio
 
 
 def test_an_image_that_one_of_the_tables_lacks_is_told(collection):
-    write_xls(collection)
+    write_xls(collection.root)
     last = collection.rows.pop()
     collection.rows.append("removed;removed;L;CC;201001;30000099;2;1")
     collection.close()
@@ -78,12 +78,12 @@ def test_only_the_first_sheet_is_read(collection, monkeypatch):
         "get_sheet",
         lambda book, number, *a, **k: read.append(number) or get_sheet(book, number, *a, **k),
     )
-    read_xls_rows(write_xls(collection), ["File Name"])
+    read_xls_rows(write_xls(collection.root), ["File Name"])
     assert read == [0]
 
 
 def test_without_xlrd_the_csv_is_enough_and_the_xls_alone_is_refused_with_the_command(collection, monkeypatch):
-    write_xls(collection)
+    write_xls(collection.root)
     monkeypatch.setitem(sys.modules, "xlrd", None)
     monkeypatch.setattr("monai_rescunet.data.inbreast_table.find_spec", lambda name: None)
     report = prepare_inbreast(collection.root, strict=True)
@@ -97,7 +97,7 @@ def test_without_xlrd_the_csv_is_enough_and_the_xls_alone_is_refused_with_the_co
 
 
 def test_a_damaged_xls_is_told_beside_a_csv_and_refused_alone(collection):
-    path = write_xls(collection)
+    path = write_xls(collection.root)
     path.write_bytes(path.read_bytes()[:3000])
     report = prepare_inbreast(collection.root)
     assert len(report.entries) == 6
@@ -110,7 +110,7 @@ def test_a_damaged_xls_is_told_beside_a_csv_and_refused_alone(collection):
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.integers(0, 10000), value=st.binary(min_size=1, max_size=8))
 def test_a_workbook_with_damaged_bytes_is_read_or_refused_by_name(collection, position, value):
-    path = write_xls(collection)
+    path = write_xls(collection.root)
     content = bytearray(path.read_bytes())
     position %= len(content)
     content[position : position + len(value)] = value
