@@ -222,6 +222,7 @@ CASES: dict[str, Callable[[Path], Command]] = {
     "an image without a mass": prepares_inbreast(rois(("Calcification", [(50, 60)]))),
     "a mass outside the image": prepares_inbreast(rois(("Mass", circle(900, 900, 20)))),
     "points outside the image": prepares_inbreast(rois(("Mass", circle(0, 70, 20)))),
+    "a point far outside the image": prepares_inbreast(rois(("Mass", [(50, 60), (1e9, 60), (50, 90)]))),
     "a dot named Mass": prepares_inbreast(rois(("Mass", [(50, 60)]))),
     "a contour that crosses itself": prepares_inbreast(rois(("Mass", STAR))),
     "`INbreast.xls` that contradicts `INbreast.csv`": prepares_inbreast(contradicting_xls),
@@ -232,6 +233,11 @@ CASES: dict[str, Callable[[Path], Command]] = {
     "an unknown label": prepares_folder(cell("label", "unsure")),
     "a blank cell": prepares_folder(cell("image", "")),
     "a row that stands twice": prepares_folder(table(twice)),
+    "rows that contradict each other": prepares_folder(
+        table(
+            lambda rows: pd.concat([rows, rows[:1].assign(label=["malignant", "benign"][rows.label[0] == "malignant"])])
+        )
+    ),
     "a path that leaves the folder": prepares_folder(cell("image", "../elsewhere.png")),
     "a mask of another size": prepares_folder(lambda data: mask(255, (20, 20))(next((data / "masks").glob("*.png")))),
     "a CBIS-DDSM table without a column": prepares_cbis_ddsm(

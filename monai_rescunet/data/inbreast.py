@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
 from monai_rescunet.classes import BENIGN, MALIGNANT
 from monai_rescunet.data.collection import CollectionReport, Collector, Entry
+from monai_rescunet.data.datalist import path_below
 from monai_rescunet.data.inbreast_table import TABLES, VIEWS, InbreastTable, read_inbreast_table
 from monai_rescunet.data.osirix import OsirixROI, draw_region, read_osirix_rois
 from monai_rescunet.data.reader import image_size
@@ -46,7 +48,9 @@ def prepare_inbreast(
     collector = Collector(report.problems, strict)
     names = MASS_NAMES + (SPICULATED_NAMES if spiculated else ())
     table = read_inbreast_table(folder, collector)
-    images = {path.name.split("_")[0]: path for path in sorted((folder / "AllDICOMs").glob("*.dcm"))}
+    images: dict[str, list[Path]] = {}
+    for path in sorted((folder / "AllDICOMs").glob("[!.]*.dcm")):
+        images.setdefault(path.name.split("_")[0], []).append(path)
     seen: set[str] = set()
     for where, row in table.rows:
         identifier = row["File Name"]
@@ -59,14 +63,19 @@ def prepare_inbreast(
             continue
         try:
             report.entries += _masses(folder, images, row, names, collector)
-        except InputError as error:
+        except (InputError, OSError) as error:  # OSError: a file that may not be read
             collector.note(where, str(error))
     for identifier in sorted(set(images) - seen):
-        collector.note(str(images[identifier]), f"stands in no row of {table.name}")
+        collector.note(str(images[identifier][0]), f"stands in no row of {table.name}")
     if not report.entries:
         details = f": {report.problems[0]}" if report.problems else ""
         raise InputError(f"{folder}: no mass is to be had{details}")
     report.notes = _counts(report.entries, table)
+    bare = [
+        row["File Name"] for _, row in table.rows if row["Bi-Rads"] != "1" and not _has_xml(folder, row["File Name"])
+    ]
+    if bare:
+        report.notes.append(f"images of another Bi-Rads than 1 without XML: {len(bare)}, {bare[0]} the first of them")
     report.assign_folds(n_splits, seed)
     return report
 
@@ -84,19 +93,23 @@ def _folder(root: Path) -> Path:
 
 
 def _masses(
-    folder: Path, images: dict[str, Path], row: dict[str, str], names: tuple[str, ...], collector: Collector
+    folder: Path, images: dict[str, list[Path]], row: dict[str, str], names: tuple[str, ...], collector: Collector
 ) -> list[Entry]:
     """Return the masses of a row's image; an image without XML has none."""
     identifier = row["File Name"]
     if identifier not in images:
         raise InputError(f"there is no AllDICOMs/{identifier}_*.dcm")
-    path, xml = images[identifier], folder / "AllXML" / f"{identifier}.xml"
+    if len(images[identifier]) > 1:
+        named = ", ".join(path.name for path in images[identifier])
+        raise InputError(f"{len(images[identifier])} files are the image {identifier}: remove the others of {named}")
+    path = path_below(folder, images[identifier][0].relative_to(folder).as_posix())
+    xml = folder / "AllXML" / f"{identifier}.xml"
     parts = path.stem.split("_")
     if len(parts) < 5:
         raise InputError(f"{path.name}: its name is not <id>_<patient>_MG_<L|R>_<CC|ML>_ANON.dcm")
-    if not xml.is_file():
+    if not _has_xml(folder, identifier):
         return []
-    rois = [roi for roi in read_osirix_rois(xml) if roi.name.lower() in names]
+    rois = [roi for roi in read_osirix_rois(path_below(folder, f"AllXML/{xml.name}")) if roi.name.lower() in names]
     if not rois:
         return []
     size = image_size(path)
@@ -126,11 +139,16 @@ def _masses(
     return [{**shared, "box": box, "mass": mass} for mass, box in enumerate(boxes.values())]
 
 
+def _has_xml(folder: Path, identifier: str) -> bool:
+    return os.path.lexists(folder / "AllXML" / f"{identifier}.xml")
+
+
 def _box(roi: OsirixROI, image_size: tuple[int, int]) -> list[int]:
     """Return the box of a mass, `[x_min, y_min, x_max, y_max]`, max exclusive."""
     if not roi.is_region:
+        shape = "dot" if len(roi.points) < 3 else "line"
         raise InputError(
-            f"ROI {roi.number} ({roi.name}) is a dot of {len(roi.points)} point(s), no region: draw its contour"
+            f"ROI {roi.number} ({roi.name}) is a {shape} of {len(roi.points)} point(s), no region: draw its contour"
         )
     mask, (x, y) = draw_region(roi.points, image_size)
     if mask.size == 0:
