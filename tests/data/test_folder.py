@@ -42,8 +42,8 @@ def test_labels_csv(tmp_path, add):
 
 def test_a_file_is_the_same_however_a_row_spells_it_and_files_of_one_name_are_not(tmp_path, add):
     add("one/1.png", "two/1.png", "mask.png")
-    csv(tmp_path / "labels.csv", "image,mask,label", "one/1.png,mask.png,benign",
-        "./two/../one/1.png,./mask.png,benign", f"{tmp_path}/one/1.png,mask.png,benign", "two/1.png,,malignant")  # fmt: skip
+    spelled = ("one/1.png,mask.png", "./two/../one/1.png,./mask.png", f"{tmp_path}/one/1.png,mask.png")
+    csv(tmp_path / "labels.csv", "image,mask,label", *(f"{paths},benign" for paths in spelled), "two/1.png,,malignant")
     report = prepare_folder([tmp_path])
     assert [(entry["image"], entry["case"]) for entry in report.entries] == [
         ("one/1.png", "one/1"),
