@@ -2,8 +2,8 @@
 
     python scripts/check_wheel.py dist/monai_rescunet-0.1.0-py3-none-any.whl monai==1.5.1
 
-Ends with status 0 if phantoms, prediction, the bundle as it is written out, its run and the model zoo's rules all work, and
-all of it is the wheel's.
+Ends with status 0 if phantoms, prediction, the bundle as it is written out, its run and the model zoo's rules all work,
+and all of it is the wheel's.
 """
 
 from __future__ import annotations
