@@ -2,9 +2,9 @@
 
     python benchmarks/import_time.py
 
-Each import is a fresh process; the two of a pair alternate, so that the machine's load falls on both. A process's time is
-that of the import statement, without the interpreter's start. Ends with status 1 if a median is more than 1.2 times its
-peer's.
+Each import is a fresh process; the two of a pair alternate, so that the machine's load falls on both. A process's time
+is that of the import statement, without the interpreter's start. Ends with status 1 if a median is more than 1.2 times
+its peer's.
 """
 
 from __future__ import annotations
