@@ -6,12 +6,13 @@ STAMP := $(VENV)/.installed
 OUT ?= runs/predictions
 PHANTOMS := runs/phantoms
 DATA ?=
+MONAI ?= 1.5.1 1.6.1
 # MONAI Label runs on no later one
 LABEL_PYTHON ?= python3.11
 LABEL := .venv-label
 LABEL_STAMP := $(LABEL)/.installed
 
-.PHONY: help install run test bundle-check label-test hospital-test check format docs pictures clean
+.PHONY: help install run test bundle-check label-test hospital-test check format docs pictures wheel wheel-check clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -71,6 +72,17 @@ docs: $(STAMP)  ## build the docs' site in build/site; a warning is an error
 
 pictures: $(STAMP)  ## draw the docs' pictures anew
 	$(BIN)/python scripts/draw_pictures.py
+
+wheel: $(STAMP)  ## build the wheel and the source archive in dist, and check them by the package index's rules
+	$(BIN)/pip install --quiet --constraint constraints.txt build twine
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
+wheel-check: $(or $(wildcard dist/*.whl),wheel)  ## install the wheel of dist in fresh environments and run it there, with each of MONAI
+	for version in $(MONAI); do \
+	  $(PYTHON) scripts/check_wheel.py dist/*.whl monai==$$version $$(grep ^torch== constraints.txt) || exit 1; \
+	done
 
 clean:  ## remove what the commands made
 	rm -rf $(VENV) $(LABEL) runs build dist .pytest_cache .mypy_cache .ruff_cache
