@@ -106,7 +106,11 @@ class MassInferTask(InferTask):
         told = [{key: value for key, value in mass.items() if key not in ("mask", "image")} for mass in masses]
         params: dict[str, Any] = {"masses": told, "label_names": self.labels}
         if stored:
-            params["stored"] = self._store(source, masses, [kind for name in stored for kind in STORED[name]])
+            try:
+                params["stored"] = self._store(source, masses, [kind for name in stored for kind in STORED[name]])
+            except BaseException:
+                Path(label).unlink()
+                raise
         return label, params
 
     def _store(self, source: Path, masses: list[dict[str, Any]], kinds: list[str]) -> list[str]:

@@ -200,4 +200,5 @@ def test_an_archive_that_takes_nothing_is_told(server, archive, mammograms):
     answer = server.ask(mammograms[0].series, box=mammograms[0].boxes, store_dicom=True)
     assert answer.status_code == 502
     assert "did not take" in answer.json()["detail"]
+    assert not list(server.temporary.glob("*.nrrd")), "no label map is left behind"
     assert server.infer(mammograms[0].series, box=mammograms[0].boxes)
