@@ -14,6 +14,7 @@ nitpicky = False
 
 autoclass_content = "class"
 autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 default_role = "code"  # single backquotes in docstrings
