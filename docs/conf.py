@@ -32,7 +32,9 @@ copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 
 
-def readable_defaults(app: Any, what: str, name: str, documented: Any, options: Any, signature: str, returns: str) -> Any:
+def readable_defaults(
+    app: Any, what: str, name: str, documented: Any, options: Any, signature: str, returns: str
+) -> Any:
     """Write a dataclass's `<factory>` as `...`: Sphinx parses no signature that has the former."""
     return signature and signature.replace("<factory>", "..."), returns
 
