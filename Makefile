@@ -8,8 +8,12 @@ PHANTOMS := runs/phantoms
 DATA ?=
 # the oldest and the newest that pyproject.toml admits
 MONAI ?= 1.5.1 1.6.1
+# MONAI Label runs on no later one
+LABEL_PYTHON ?= python3.11
+LABEL := .venv-label
+LABEL_STAMP := $(LABEL)/.installed
 
-.PHONY: help install run test bundle-check check format docs pictures wheel wheel-check clean
+.PHONY: help install run test bundle-check label-test hospital-test check format docs pictures wheel wheel-check clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -39,6 +43,21 @@ test: $(STAMP)  ## run all tests
 bundle-check: $(STAMP)  ## check the bundle by the model zoo's rules, offline
 	$(BIN)/python -m pytest tests/bundle/test_bundle_check.py tests/bundle/test_exports.py
 
+# the variable, unlike --constraint, also binds what packages are built with
+$(LABEL_STAMP): export PIP_CONSTRAINT := constraints-label.txt
+$(LABEL_STAMP): pyproject.toml constraints-label.txt
+	$(LABEL_PYTHON) -m venv $(LABEL)
+	$(LABEL)/bin/pip install --quiet torch
+	$(LABEL)/bin/pip install --quiet --no-deps torchvision  # its wheel names CUDA's packages, which nothing here uses
+	$(LABEL)/bin/pip install --quiet monailabel pytest --editable '.[dicom]'
+	@touch $@
+
+label-test: $(LABEL_STAMP)  ## set up .venv-label, start MONAI Label's server on the bundle and try all it offers
+	$(LABEL)/bin/python -m pytest tests/label
+
+hospital-test: $(LABEL_STAMP)  ## the same with an archive: Orthanc, from there to a DICOM SEG and back
+	$(LABEL)/bin/python -m pytest tests/hospital
+
 check: $(STAMP)  ## lint, format check and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -67,4 +86,4 @@ wheel-check: $(or $(wildcard dist/*.whl),wheel)  ## install the wheel of dist in
 	done
 
 clean:  ## remove what the commands made
-	rm -rf $(VENV) runs build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LABEL) runs build dist .pytest_cache .mypy_cache .ruff_cache
