@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 OUT ?= runs/predictions
 PHANTOMS := runs/phantoms
 DATA ?=
+# the oldest and the newest that pyproject.toml admits
 MONAI ?= 1.5.1 1.6.1
 # MONAI Label runs on no later one
 LABEL_PYTHON ?= python3.11
