@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from monai_rescunet.data.phantom_dicom import write_digital_mammogram
 from monai_rescunet.data.phantom_mammogram import draw_mammogram
 
 SIZE, SPACING = (1280, 1664), 0.14
+
+# servers end with their tests however these end
+signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated"))
 
 
 @dataclass

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 from label_phantoms import LabelPhantoms, make_studies
 from label_server import LabelServer, free_port, label_app
+
+# servers end with their tests however these end
+signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated"))
 
 
 @pytest.fixture(scope="session")
