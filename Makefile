@@ -7,7 +7,7 @@ OUT ?= runs/predictions
 PHANTOMS := runs/phantoms
 DATA ?=
 
-.PHONY: help install run test bundle-check check format docs pictures clean
+.PHONY: help install run test bundle-check federated-test check format docs pictures clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -37,6 +37,15 @@ test: $(STAMP)  ## run all tests
 bundle-check: $(STAMP)  ## check the bundle by the model zoo's rules, offline
 	$(BIN)/python -m pytest tests/bundle/test_bundle_check.py tests/bundle/test_exports.py
 
+FEDERATED := .venv-federated
+
+federated-test:  ## test federated training in NVFlare's simulator, in an environment of its own
+	test -d $(FEDERATED) || $(PYTHON) -m venv $(FEDERATED)
+	$(FEDERATED)/bin/pip install --quiet --constraint constraints.txt torch
+	$(FEDERATED)/bin/pip install --quiet --constraint constraints.txt --constraint constraints-federated.txt \
+	  --editable . nvflare pytest
+	timeout --kill-after=10 1800 $(FEDERATED)/bin/python -m pytest tests/federated
+
 check: $(STAMP)  ## lint, format check and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -54,4 +63,4 @@ pictures: $(STAMP)  ## draw the docs' pictures anew
 	$(BIN)/python scripts/draw_pictures.py
 
 clean:  ## remove what the commands made
-	rm -rf $(VENV) runs build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(FEDERATED) runs build dist .pytest_cache .mypy_cache .ruff_cache
