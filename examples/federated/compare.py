@@ -1,10 +1,11 @@
 """Compare federated training with pooled training and with each hospital alone, on phantoms.
 
-    python examples/federated/compare.py --out runs/federated --seeds 3
+    python examples/federated/compare.py --out runs/federated --seeds 5
 
 Three made-up hospitals differ in size and in how many of their masses are malignant. All networks are judged on the
-same masses, which none of them saw, and each comes from the same number of updates; those of the federated training are
-shared among the hospitals. Writes OUT/results.csv and prints the table of docs/federated.md.
+same masses, which none of them saw. All are trained with the same number of updates: the shorter federated training
+shares them among the hospitals, in the longer one the largest hospital makes as many. Writes OUT/results.csv and prints
+the table of docs/federated.md.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from monai_rescunet.data import make_phantoms, prepare_folder, write_datalist
 
 HOSPITALS = {"a": (24, 8), "b": (4, 12), "c": (4, 4)}  # benign and malignant masses
 HELD_OUT = 96
-SETTINGS = {"features": [8, 16, 16, 16, 16], "roi_size": 64, "batch_size": 8, "learning_rate": 0.003, "amp": False}
+SETTINGS = {"features": [16, 32, 32, 32, 32], "roi_size": 64, "batch_size": 4, "learning_rate": 0.003, "amp": False}
 FIGURES = {"Dice": ("segmentation", "dice"), "AUC": ("classification", "auc")}
 CONFIGS = bundle_root() / "configs"
 
 
 def phantoms_by_class(folder: Path, count: int, seed: int) -> dict[str, list[dict[str, Any]]]:
     """Make phantoms and return the entries of each class."""
-    make_phantoms(folder, count=count, size=(160, 140), seed=seed)
+    make_phantoms(folder, count=count, size=(320, 280), seed=seed)
     entries = prepare_folder([folder], n_splits=2).entries
     return {name: [entry for entry in entries if entry["class"] == name] for name in (BENIGN, MALIGNANT)}
 
@@ -81,6 +82,32 @@ def judge(model: Path, held_out: Path) -> dict[str, float]:
     return {name: metrics[group][key] for name, (group, key) in FIGURES.items()}
 
 
+def compare(root: Path, held_out: Path, rounds: int, seed: int) -> list[dict[str, Any]]:
+    """Train in every way with one seed's phantoms and chances; return the rows of the results."""
+    data, out = root / f"data_{seed}", root / f"seed_{seed}"
+    masses = write_hospitals(data, seed)
+    trained = []
+    for name in masses:
+        epochs = rounds * masses["pooled"] // masses[name]
+        run(config_file=str(CONFIGS / "train.yaml"), max_epochs=epochs, **settings_of(data, name, out / name, seed))
+        trained.append((name, epochs * masses[name], out / name))
+    # in the longer one the largest hospital makes as many updates as the pooled training
+    largest = max(masses[name] for name in HOSPITALS)
+    for own_rounds in (rounds, rounds * masses["pooled"] // largest):
+        folder = out / f"federated_{own_rounds}"
+        train_federated(data, folder, own_rounds, seed)
+        trained.append((f"federated, {own_rounds} rounds", own_rounds * masses["pooled"], folder))
+    return [
+        {
+            "trained on": name,
+            "updates": seen // SETTINGS["batch_size"],
+            "seed": seed,
+            **judge(folder / "model.pt", held_out),
+        }
+        for name, seen, folder in trained
+    ]
+
+
 def table(results: pd.DataFrame) -> str:
     """Return the mean over the seeds, and the lowest and the highest, in Markdown."""
     lines = ["| trained on | updates | " + " | ".join(FIGURES) + " |", "| --- " * (2 + len(FIGURES)) + "|"]
@@ -94,7 +121,7 @@ def main() -> None:
     """Train and judge, seed by seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=24, help="epochs of pooled and rounds of federated training")
     arguments = parser.parse_args()
     root = arguments.out.resolve()
@@ -104,24 +131,7 @@ def main() -> None:
 
     rows: list[dict[str, Any]] = []
     for seed in range(arguments.seeds):
-        data, out = root / f"data_{seed}", root / f"seed_{seed}"
-        masses = write_hospitals(data, seed)
-        trained = []
-        for name in masses:
-            epochs = arguments.rounds * masses["pooled"] // masses[name]
-            run(config_file=str(CONFIGS / "train.yaml"), max_epochs=epochs, **settings_of(data, name, out / name, seed))
-            trained.append((name, epochs * masses[name], out / name))
-        # in the longer one the largest hospital makes as many updates as the pooled training
-        for rounds in (
-            arguments.rounds,
-            arguments.rounds * masses["pooled"] // max(masses[name] for name in HOSPITALS),
-        ):
-            folder = out / f"federated_{rounds}"
-            train_federated(data, folder, rounds, seed)
-            trained.append((f"federated, {rounds} rounds", rounds * masses["pooled"], folder))
-        for name, seen, folder in trained:
-            updates = seen // SETTINGS["batch_size"]
-            rows.append({"trained on": name, "updates": updates, "seed": seed, **judge(folder / "model.pt", held_out)})
+        rows += compare(root, held_out, arguments.rounds, seed)
         pd.DataFrame(rows).to_csv(root / "results.csv", index=False)
     print(table(pd.DataFrame(rows)))
 

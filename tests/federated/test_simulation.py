@@ -24,9 +24,9 @@ MASSES = {"north": (6, 2), "south": (2, 3), "west": (2, 2)}  # benign and malign
 ROUNDS = 3
 
 
-def simulate(sites: list[Path], out: Path, limit: float) -> subprocess.CompletedProcess[str]:
+def simulate(sites: list[Path], out: Path, limit: float, rounds: int = ROUNDS) -> subprocess.CompletedProcess[str]:
     """Run the simulation, which ends itself after `limit` minutes."""
-    options = ["--out", str(out), "--rounds", str(ROUNDS), "--limit", str(limit)]
+    options = ["--out", str(out), "--rounds", str(rounds), "--limit", str(limit)]
     return subprocess.run(
         [sys.executable, "-W", "ignore", str(SIMULATE), *map(str, sites), *options],
         capture_output=True,
@@ -35,6 +35,12 @@ def simulate(sites: list[Path], out: Path, limit: float) -> subprocess.Completed
         env=environment(),
         timeout=60 * limit + 60,
     )
+
+
+def assert_the_server_has_no_word_of(word: bytes, out: Path) -> None:
+    files = [file for file in (out / "simulation" / "server").rglob("*") if file.is_file()]
+    assert files
+    assert [file for file in files if word in file.read_bytes()] == []
 
 
 def processes_on(path: Path) -> list[str]:
@@ -102,8 +108,7 @@ def test_the_bundle_judges_the_common_network(trained, phantoms, tmp_path):
 def test_no_image_and_no_name_of_one_reaches_the_server(trained, sites):
     judged = (sites[2].parent / "west_out" / "per_image.csv").read_text()
     assert judged.count("phantom_") >= 2
-    for file in (trained / "simulation" / "server").rglob("*"):
-        assert file.is_dir() or b"phantom_" not in file.read_bytes(), file
+    assert_the_server_has_no_word_of(b"phantom_", trained)
     assert not list((trained / "simulation").rglob("*.png"))
 
 
@@ -114,9 +119,11 @@ def test_a_hospital_that_fails_ends_the_run_with_an_error(sites, tmp_path):
     assert done.returncode != 0
     assert "/nowhere.json: cannot be read" in done.stdout + done.stderr
     assert not (tmp_path / "out" / "model.pt").exists()
+    assert_the_server_has_no_word_of(b"nowhere", tmp_path / "out")
 
 
 def test_a_run_past_its_limit_is_ended_with_all_its_processes(sites, tmp_path):
-    done = simulate(sites, tmp_path / "out", limit=0.05)
+    done = simulate(sites, tmp_path / "out", limit=0.5, rounds=1000)
     assert done.returncode != 0
+    assert not (tmp_path / "out" / "model.pt").exists()
     assert not processes_on(tmp_path)
