@@ -14,6 +14,7 @@ from monai.fl.utils.constants import ExtraItems
 from monai.fl.utils.exchange_object import ExchangeObject
 
 from monai_rescunet.bundle_root import bundle_root
+from monai_rescunet.errors import InputError
 
 
 def make_client(site: str, local_epochs: int, rounds: int) -> MonaiAlgo:
@@ -47,6 +48,10 @@ def main() -> None:
             break
         if client is None:
             client = make_client(arguments.site, arguments.local_epochs, received.total_rounds)
+            if client.trainer.network.state_dict().keys() != received.params.keys():
+                raise InputError(
+                    f"{arguments.site}: its network is not the server's; settings of it must agree everywhere"
+                )
         weights = ExchangeObject(weights=received.params)
         figures = client.evaluate(weights).metrics
         client.train(weights)

@@ -112,14 +112,22 @@ def test_no_image_and_no_name_of_one_reaches_the_server(trained, sites):
     assert not list((trained / "simulation").rglob("*.png"))
 
 
-def test_a_hospital_that_fails_ends_the_run_with_an_error(sites, tmp_path):
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"datalist": "/nowhere.json"}, "/nowhere.json: cannot be read"),
+        ({"network_def#norm": "instance"}, "its network is not the server's"),
+    ],
+    ids=["no datalist", "another network"],
+)
+def test_a_hospital_that_fails_ends_the_run_with_an_error(sites, tmp_path, wrong, told):
     broken = tmp_path / "broken.yaml"
-    broken.write_text(yaml.safe_dump({**yaml.safe_load(sites[2].read_text()), "datalist": "/nowhere.json"}))
+    broken.write_text(yaml.safe_dump({**yaml.safe_load(sites[2].read_text()), **wrong}))
     done = simulate([sites[0].with_name("south.yaml"), broken], tmp_path / "out", limit=4)
     assert done.returncode != 0
-    assert "/nowhere.json: cannot be read" in done.stdout + done.stderr
+    assert told in done.stdout + done.stderr
     assert not (tmp_path / "out" / "model.pt").exists()
-    assert_the_server_has_no_word_of(b"nowhere", tmp_path / "out")
+    assert_the_server_has_no_word_of(told.encode(), tmp_path / "out")
 
 
 def test_a_run_past_its_limit_is_ended_with_all_its_processes(sites, tmp_path):
