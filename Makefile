@@ -6,8 +6,16 @@ STAMP := $(VENV)/.installed
 OUT ?= runs/predictions
 PHANTOMS := runs/phantoms
 DATA ?=
+# the oldest and the newest that pyproject.toml admits
+MONAI ?= 1.5.1 1.6.1
+# MONAI Label runs on no later one
+LABEL_PYTHON ?= python3.11
+LABEL := .venv-label
+LABEL_STAMP := $(LABEL)/.installed
+FEDERATED := .venv-federated
+FEDERATED_STAMP := $(FEDERATED)/.installed
 
-.PHONY: help install run test bundle-check federated-test check format docs pictures clean
+.PHONY: help install run test bundle-check label-test hospital-test federated-test check format docs pictures wheel wheel-check clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -37,13 +45,29 @@ test: $(STAMP)  ## run all tests
 bundle-check: $(STAMP)  ## check the bundle by the model zoo's rules, offline
 	$(BIN)/python -m pytest tests/bundle/test_bundle_check.py tests/bundle/test_exports.py
 
-FEDERATED := .venv-federated
+# the variable, unlike --constraint, also binds what packages are built with
+$(LABEL_STAMP): export PIP_CONSTRAINT := constraints-label.txt
+$(LABEL_STAMP): pyproject.toml constraints-label.txt
+	$(LABEL_PYTHON) -m venv $(LABEL)
+	$(LABEL)/bin/pip install --quiet torch
+	$(LABEL)/bin/pip install --quiet --no-deps torchvision  # its wheel names CUDA's packages, which nothing here uses
+	$(LABEL)/bin/pip install --quiet monailabel pytest --editable '.[dicom]'
+	@touch $@
 
-federated-test:  ## test federated training in NVFlare's simulator, in an environment of its own
-	test -d $(FEDERATED) || $(PYTHON) -m venv $(FEDERATED)
+label-test: $(LABEL_STAMP)  ## set up .venv-label, start MONAI Label's server on the bundle and try all it offers
+	$(LABEL)/bin/python -m pytest tests/label
+
+hospital-test: $(LABEL_STAMP)  ## the same with an archive: Orthanc, from there to a DICOM SEG and back
+	$(LABEL)/bin/python -m pytest tests/hospital
+
+$(FEDERATED_STAMP): pyproject.toml constraints.txt constraints-federated.txt
+	$(PYTHON) -m venv $(FEDERATED)
 	$(FEDERATED)/bin/pip install --quiet --constraint constraints.txt torch
 	$(FEDERATED)/bin/pip install --quiet --constraint constraints.txt --constraint constraints-federated.txt \
-	  --editable . nvflare pytest
+	  nvflare pytest --editable .
+	@touch $@
+
+federated-test: $(FEDERATED_STAMP)  ## set up .venv-federated and train over three hospitals in NVFlare's simulator
 	timeout --kill-after=10 1800 $(FEDERATED)/bin/python -m pytest tests/federated
 
 check: $(STAMP)  ## lint, format check and types
@@ -62,5 +86,16 @@ docs: $(STAMP)  ## build the docs' site in build/site; a warning is an error
 pictures: $(STAMP)  ## draw the docs' pictures anew
 	$(BIN)/python scripts/draw_pictures.py
 
+wheel: $(STAMP)  ## build the wheel and the source archive in dist, and check them by the package index's rules
+	$(BIN)/pip install --quiet --constraint constraints.txt build twine
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
+wheel-check: $(or $(wildcard dist/*.whl),wheel)  ## install the wheel of dist in fresh environments and run it there, with each of MONAI
+	for version in $(MONAI); do \
+	  $(PYTHON) scripts/check_wheel.py dist/*.whl monai==$$version $$(grep ^torch== constraints.txt) || exit 1; \
+	done
+
 clean:  ## remove what the commands made
-	rm -rf $(VENV) $(FEDERATED) runs build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LABEL) $(FEDERATED) runs build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,5 +1,7 @@
 """The docs as a site: `make docs` builds it and takes each warning for an error."""
 
+from typing import Any
+
 from monai_rescunet import __version__
 
 project = "monai_rescunet"
@@ -8,8 +10,6 @@ project_copyright = f"{author}. Research software, not a medical device"
 release = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
-# the toctree of index.md has places for pages that may not be there; a page without a place is an error
-suppress_warnings = ["toc.empty_glob"]
 nitpicky = False
 
 autoclass_content = "class"
@@ -30,3 +30,15 @@ html_copy_source = False
 html_show_sphinx = False
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
+
+
+def readable_defaults(
+    app: Any, what: str, name: str, documented: Any, options: Any, signature: str, returns: str
+) -> Any:
+    """Write a dataclass's `<factory>` as `...`: Sphinx parses no signature that has the former."""
+    return signature and signature.replace("<factory>", "..."), returns
+
+
+def setup(app: Any) -> None:
+    """Register what Sphinx calls."""
+    app.connect("autodoc-process-signature", readable_defaults)

@@ -29,6 +29,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             try:
                 file.write(data)
                 file.flush()
+                os.fsync(file.fileno())  # network disks and quotas tell of a lack of room only then
                 temporary.chmod(0o666 & ~_umask())
                 temporary.replace(path)
             except BaseException:

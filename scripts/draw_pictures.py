@@ -38,7 +38,7 @@ def main(out: Path = PICTURES) -> None:
         "axes.titlesize": 9,
     }
     out.mkdir(parents=True, exist_ok=True)
-    for name, figure in (("otsu.svg", otsu()), ("one-mask.png", one_mask())):
+    for name, figure in (("method-otsu.svg", otsu()), ("method-mask.png", one_mask())):
         figure.savefig(out / name, bbox_inches="tight", dpi=120, metadata={"Date": None} if name[-3:] == "svg" else {})
         plt.close(figure)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from dicom_files import mammogram_dataset, write_mammogram
-from inbreast_files import Collection, circle, write_xml
+from inbreast_files import Collection, circle, write_xls, write_xml
 from monai.bundle import ConfigWorkflow
 from PIL import Image
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from monai_rescunet.cli import main
-from monai_rescunet.data import make_phantoms
+from monai_rescunet.data import make_cbis_ddsm_phantoms, make_phantoms
 from monai_rescunet.errors import input_error_behind
 
 PAGE = Path(__file__).parents[1] / "docs" / "bad-input.md"
@@ -80,6 +82,17 @@ def infers(spoil: Callable[[Path], object]) -> Callable[[Path], Command]:
     return case
 
 
+def prepares_cbis_ddsm(spoil: Callable[[Path], object]) -> Callable[[Path], Command]:
+    """Return a case: a CBIS-DDSM of five masses for training, the first row of whose table is spoilt."""
+
+    def case(folder: Path) -> Command:
+        make_cbis_ddsm_phantoms(folder / "cbis", count=4, size=(320, 400))
+        spoil(folder / "cbis")
+        return ["prepare", "cbis-ddsm", str(folder / "cbis"), "--out", str(folder / "out" / "datalist.json")]
+
+    return case
+
+
 def xml(content: bytes) -> Callable[[Path], object]:
     return lambda root: (root / "AllXML" / "20000006.xml").write_bytes(content)
 
@@ -88,14 +101,29 @@ def rois(*regions: tuple[str, list[tuple[float, float]]]) -> Callable[[Path], ob
     return lambda root: write_xml(root / "AllXML" / "20000006.xml", *regions)
 
 
-def table(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Path], object]:
-    """Change labels.csv."""
-    return lambda data: change(pd.read_csv(data / "labels.csv")).to_csv(data / "labels.csv", index=False)
+def table(change: Callable[[pd.DataFrame], pd.DataFrame], name: str = "labels.csv") -> Callable[[Path], object]:
+    """Change a table."""
+    return lambda data: change(pd.read_csv(data / name, dtype=str)).to_csv(data / name, index=False)
 
 
-def cell(column: str, value: str) -> Callable[[Path], object]:
-    """Change a cell of the first row of labels.csv."""
-    return table(lambda rows: rows.assign(**{column: [value, *rows[column][1:]]}))
+def cell(column: str, value: str, name: str = "labels.csv") -> Callable[[Path], object]:
+    """Change a cell of the first row of a table."""
+    return table(lambda rows: rows.assign(**{column: [value, *rows[column][1:]]}), name)
+
+
+def twice(rows: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([rows, rows[:1]])
+
+
+def contradicting_xls(root: Path) -> None:
+    """Write an INbreast.xls that says BI-RADS 6 of the last image, and otherwise what the CSV says."""
+    write_xls(root, {"20000006": "6"})
+
+
+def small_cbis_mask(root: Path) -> None:
+    """Give the first mass a mask of another size; its crop has another one too."""
+    for path in (root / "Mass-Training_P_00001_LEFT_CC_1").rglob("000001.dcm"):
+        write_mammogram(path, PIXELS)
 
 
 def mask(value: int, size: tuple[int, int] = (90, 100)) -> Callable[[Path], object]:
@@ -110,13 +138,48 @@ def compressed(path: Path) -> None:
     dataset.save_as(path, enforce_file_format=True)
 
 
+def predicts_good(folder: Path, out: str) -> Command:
+    good = write_mammogram(folder / "good.dcm", PIXELS)
+    return ["predict", str(good), BOX, "--out", str(folder / out)]
+
+
 def below_a_file(folder: Path) -> Command:
     (folder / "out").write_text("a file")
-    good = write_mammogram(folder / "good.dcm", PIXELS)
-    return ["predict", str(good), BOX, "--out", str(folder / "out" / "predictions")]
+    return predicts_good(folder, "out/predictions")
+
+
+def full_disk(path: Path) -> None:
+    """Mount a disk without room."""
+    path.mkdir()
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", path], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"a full disk needs the right to mount one: {error}")
+    with pytest.raises(OSError, match="No space left"):
+        (path / "full").write_bytes(bytes(1 << 20))
+
+
+def predicts_onto_a_full_disk(folder: Path) -> Command:
+    full_disk(folder / "out")
+    return predicts_good(folder, "out")
+
+
+def prepares_onto_a_full_disk(folder: Path) -> Command:
+    command = prepares_folder(lambda data: None)(folder)
+    full_disk(folder / "out")
+    return command
+
+
+@pytest.fixture(autouse=True)
+def unmounted(tmp_path: Path) -> Iterator[None]:
+    """Give back the disk that a test has mounted."""
+    yield
+    if (tmp_path / "out").is_mount():
+        subprocess.run(["umount", tmp_path / "out"], check=True)
 
 
 ENTITIES = b'<?xml version="1.0"?><!DOCTYPE plist [<!ENTITY a "b">]><plist version="1.0"><dict>&a;</dict></plist>'
+CBIS_TABLE = "mass_case_description_train_set.csv"
 STAR = [(60 + 30 * np.sin(4 * np.pi * k / 5), 70 - 30 * np.cos(4 * np.pi * k / 5)) for k in range(5)]
 
 CASES: dict[str, Callable[[Path], Command]] = {
@@ -150,6 +213,8 @@ CASES: dict[str, Callable[[Path], Command]] = {
         str(folder / "out"),
     ],
     "an output folder that cannot be written to": below_a_file,
+    "a full disk": predicts_onto_a_full_disk,
+    "a full disk for a datalist": prepares_onto_a_full_disk,
     "XML cut off in the middle": prepares_inbreast(
         lambda root: xml((root / "AllXML" / "20000006.xml").read_bytes()[:400])(root)
     ),
@@ -157,14 +222,37 @@ CASES: dict[str, Callable[[Path], Command]] = {
     "an image without a mass": prepares_inbreast(rois(("Calcification", [(50, 60)]))),
     "a mass outside the image": prepares_inbreast(rois(("Mass", circle(900, 900, 20)))),
     "points outside the image": prepares_inbreast(rois(("Mass", circle(0, 70, 20)))),
+    "a point far outside the image": prepares_inbreast(rois(("Mass", [(50, 60), (1e9, 60), (50, 90)]))),
     "a dot named Mass": prepares_inbreast(rois(("Mass", [(50, 60)]))),
     "a contour that crosses itself": prepares_inbreast(rois(("Mass", STAR))),
+    "`INbreast.xls` that contradicts `INbreast.csv`": prepares_inbreast(contradicting_xls),
+    "`INbreast.xls` cut off": prepares_inbreast(
+        lambda root: (root / "INbreast.xls").write_bytes(write_xls(root).read_bytes()[:3000])
+    ),
     "a table without a column": prepares_folder(table(lambda rows: rows.drop(columns="label"))),
     "an unknown label": prepares_folder(cell("label", "unsure")),
     "a blank cell": prepares_folder(cell("image", "")),
-    "a row that stands twice": prepares_folder(table(lambda rows: pd.concat([rows, rows[:1]]))),
+    "a row that stands twice": prepares_folder(table(twice)),
+    "rows that contradict each other": prepares_folder(
+        table(
+            lambda rows: pd.concat([rows, rows[:1].assign(label=["malignant", "benign"][rows.label[0] == "malignant"])])
+        )
+    ),
     "a path that leaves the folder": prepares_folder(cell("image", "../elsewhere.png")),
     "a mask of another size": prepares_folder(lambda data: mask(255, (20, 20))(next((data / "masks").glob("*.png")))),
+    "a CBIS-DDSM table without a column": prepares_cbis_ddsm(
+        table(lambda rows: rows.drop(columns="pathology"), CBIS_TABLE)
+    ),
+    "an unknown pathology": prepares_cbis_ddsm(cell("pathology", "UNPROVEN", CBIS_TABLE)),
+    "a blank pathology": prepares_cbis_ddsm(cell("pathology", "", CBIS_TABLE)),
+    "a CBIS-DDSM row that stands twice": prepares_cbis_ddsm(table(twice, CBIS_TABLE)),
+    "a CBIS-DDSM path that leaves the folder": prepares_cbis_ddsm(
+        cell("image file path", "../elsewhere/1/2/000000.dcm", CBIS_TABLE)
+    ),
+    "a CBIS-DDSM image that was not downloaded": prepares_cbis_ddsm(
+        lambda root: shutil.rmtree(root / "Mass-Training_P_00001_LEFT_CC")
+    ),
+    "a CBIS-DDSM mask of another size": prepares_cbis_ddsm(small_cbis_mask),
     "an empty mask": infers(mask(0)),
     "a mask with other values": infers(
         lambda path: Image.fromarray(np.arange(9000, dtype=np.uint8).reshape(100, 90)).save(path)
@@ -175,10 +263,10 @@ CASES: dict[str, Callable[[Path], Command]] = {
 def run_command(arguments: Command) -> tuple[int, str]:
     """Run the command line, or the bundle's inference, in this process; return exit status and last message."""
     if arguments[0] == "bundle":
-        config, data, datalist, out = arguments[1:]
+        config, data, datalist, out, *strict = arguments[1:]
         workflow = ConfigWorkflow(
             config_file=config, logging_file=False, workflow_type="inference", bundle_root=str(Path(config).parents[1]),
-            dataset_dir=data, datalist=datalist, output_dir=out,
+            dataset_dir=data, datalist=datalist, output_dir=out, strict=bool(strict),
         )  # fmt: skip
         workflow.initialize()
         try:
@@ -210,14 +298,32 @@ def test_the_page_has_a_row_for_each_case():
 def test_bad_input_is_said_and_the_rest_goes_on(what, tmp_path, capsys, caplog):
     said, comes = rows()[what]
     expected = "" if said.startswith("nothing") else said.strip("`")
-    status, last = run_command(CASES[what](tmp_path))
-    output = capsys.readouterr()
-    told = "\n".join([output.err, output.out, *caplog.messages, last]).replace(f"{tmp_path.resolve()}/", "")
-    assert expected in told
-    assert (status == 0) == (not expected)
-    assert "Traceback" not in told
+    command = CASES[what](tmp_path)
+    assert expected in checked(command, tmp_path, capsys, caplog, fails=bool(expected))
     assert len(results(tmp_path)) == int(re.search(r"\d+", comes)[0])
-    assert not list(tmp_path.rglob(".*.*")), "nothing is half-written"
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_with_strict_the_first_fault_ends_the_command_without_results(what, tmp_path, capsys, caplog):
+    said, comes = rows()[what]
+    fails = not said.startswith("nothing")
+    command = [*CASES[what](tmp_path), "--strict"]
+    told = checked(command, tmp_path, capsys, caplog, fails=fails)
+    assert len(results(tmp_path)) == (0 if fails else int(re.search(r"\d+", comes)[0]))
+    if fails:
+        assert said.strip("`") in told
+        assert not list((tmp_path / "out").rglob("*.json")) + list((tmp_path / "out").rglob("*.csv"))
+
+
+def checked(command: Command, folder: Path, capsys: Any, caplog: Any, fails: bool) -> str:
+    """Run a command that fails or does not, half-writing nothing, and return what it says."""
+    status, last = run_command(command)
+    output = capsys.readouterr()
+    told = "\n".join([output.err, output.out, *caplog.messages, last]).replace(f"{folder.resolve()}/", "")
+    assert (status != 0) == fails
+    assert "Traceback" not in told
+    assert not list(folder.rglob(".*.*")), "nothing is half-written"
+    return told
 
 
 def results(folder: Path) -> list[Any]:

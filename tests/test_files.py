@@ -12,14 +12,15 @@ def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
 
 
-def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
+@pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
+def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch, step):
     path = tmp_path / "a.txt"
     write_atomically(path, "old")
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.replace", full)
+    monkeypatch.setattr(step, full)
     with pytest.raises(InputError, match=r"a\.txt: cannot be written \(No space left on device\)"):
         write_atomically(path, "new")
     assert path.read_text() == "old"

@@ -19,7 +19,7 @@ prepare = typer.Typer(help="Write a MONAI datalist for a collection.", no_args_i
 
 Out = Annotated[Path, typer.Option(help="The datalist to write.")]
 Folds = Annotated[int, typer.Option(min=2, help="Folds, grouped by case.")]
-Seed = Annotated[int, typer.Option(help="Seed of the folds.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the folds.")]
 Strict = Annotated[bool, typer.Option(help="Stop at the first problem.")]
 
 

@@ -13,6 +13,7 @@ from monai_rescunet.data.phantom_cbis_ddsm import make_cbis_ddsm_phantoms
 from monai_rescunet.data.phantom_inbreast import make_inbreast_phantoms
 from monai_rescunet.data.phantoms import make_phantom, make_phantoms
 from monai_rescunet.data.reader import MammogramReader
+from monai_rescunet.data.seeded import SeededCacheDataset
 
 __all__ = [
     "CollectionReport",
@@ -21,6 +22,7 @@ __all__ = [
     "LenientDataset",
     "LoadMassROId",
     "MammogramReader",
+    "SeededCacheDataset",
     "assign_folds",
     "make_cbis_ddsm_phantoms",
     "make_inbreast_phantoms",

@@ -3,23 +3,26 @@
 The collection (Lee et al., Scientific Data 4, 2017, doi 10.1038/sdata.2017.177) has a table for each half of its
 published split and, for each mass, the full mammogram, a crop and a mask as DICOM files. The tables give each file's
 path, of which only the first folder, `Mass-Training_P_00001_LEFT_CC` for a mammogram and the same with the number of
-the abnormality for crop and mask, is the same in every download: the archive's programs have named what lies below it
-in several ways, and crop and mask are swapped in some rows. So files are found by that folder, crop and mask are told
-apart by their size, and where a folder holds more than it should, the series that the table names decides.
+the abnormality for crop and mask, is the same in every download. It is the Patient ID (0010,0020) of the files too. The
+archives' programs name what lies below it in several ways, some leave it out, and crop and mask are swapped in some
+rows. So files are found by that folder, or else by their Patient ID; crop and mask are told apart by their size; and
+where there are more files than there should be, the series that the table names decides.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 
 import pydicom
 
 from monai_rescunet.classes import BENIGN, MALIGNANT
-from monai_rescunet.data.collection import CollectionReport, Collector, Entry, read_csv_rows
+from monai_rescunet.data.collection import CollectionReport, Collector, Entry
 from monai_rescunet.data.datalist import path_below
 from monai_rescunet.data.reader import image_format, image_size
+from monai_rescunet.data.tables import read_csv_rows
 from monai_rescunet.errors import InputError
 
 __all__ = ["prepare_cbis_ddsm"]
@@ -54,8 +57,8 @@ def prepare_cbis_ddsm(root: str | Path, *, n_splits: int = 3, seed: int = 0, str
 
     Args:
         root: folder with one or both tables (`mass_case_description_train_set.csv`,
-            `mass_case_description_test_set.csv`) and, at most two folders deeper, the folders `Mass-Training_...` and
-            `Mass-Test_...`.
+            `mass_case_description_test_set.csv`) and, anywhere below it, the folders `Mass-Training_...` and
+            `Mass-Test_...`, or DICOM files in folders of any name.
         n_splits: number of folds of the training set; a patient is in one of them.
         seed: of the folds.
         strict: raise the first problem instead of leaving its row out.
@@ -76,12 +79,16 @@ def prepare_cbis_ddsm(root: str | Path, *, n_splits: int = 3, seed: int = 0, str
         )
     report = CollectionReport(root)
     collector = Collector(report.problems, strict)
-    files = _Files(root)
+    files = _Files(root, collector)
     masses = {part: _masses(table, part, files, collector) for part, table in tables.items() if table.is_file()}
     report.entries, report.testing = masses.get("Training", []), masses.get("Test", [])
     if not report.entries + report.testing:
         details = f"; the first of {len(report.problems)} rows: {report.problems[0]}" if report.problems else ""
         raise InputError(f"{root}: no usable mass{details}")
+    report.notes = [f"{table.name} is not there" for table in tables.values() if not table.is_file()]
+    shared = {entry["case"] for entry in report.entries} & {entry["case"] for entry in report.testing}
+    if shared:
+        report.notes.append(f"patients in both halves of the published split, which is kept as it is: {len(shared)}")
     report.assign_folds(n_splits, seed)
     return report
 
@@ -105,9 +112,9 @@ def _from_row(row: dict[str, str], part: str, files: _Files) -> Entry:
     """Return the entry of a row."""
     for column in NEEDED:
         if not row[column]:
-            raise InputError(f"the column {column!r} is blank")
+            raise InputError(f"the column {column!r} is blank: correct the table")
     if row["pathology"] not in CLASSES:
-        raise InputError(f"pathology is {row['pathology']!r}; expected {', '.join(CLASSES)}")
+        raise InputError(f"pathology is {row['pathology']!r}; expected {', '.join(CLASSES)}: correct the table")
     folder = f"Mass-{part}_{row['patient_id']}_{row['left or right breast']}_{row['image view']}"
     image, size = files.image(folder, _series(row, IMAGE, folder))
     folder += f"_{row['abnormality id']}"
@@ -136,19 +143,32 @@ def _series(row: dict[str, str], column: str, folder: str) -> str:
 
 
 class _Files:
-    """The collection's images, found by the folder that every download has in common.
+    """The collection's images, found by what every download has in common.
 
     Args:
         root: folder of the collection.
+        collector: gathers the files whose header cannot be read.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, collector: Collector) -> None:
+        self.root, self.collector = root, collector
         self.folders: dict[str, list[Path]] = {}
-        for pattern in ("Mass-*", "*/Mass-*", "*/*/Mass-*"):
-            for folder in sorted(root.glob(pattern)):
-                self.folders.setdefault(folder.name, []).append(folder)
+        for parent, names, _ in os.walk(root):
+            for name in sorted(names):
+                if name.startswith("Mass-"):
+                    self.folders.setdefault(name, []).append(Path(parent, name))
         self.image = cache(self._image)  # several masses share one
+
+    @cached_property
+    def by_patient(self) -> dict[str, list[Path]]:
+        """The DICOM files by their Patient ID (0010,0020), which is the name of a folder in other downloads."""
+        found: dict[str, list[Path]] = {}
+        for path in _files_below(self.root):
+            try:
+                found.setdefault(_header(path, "PatientID"), []).append(path)
+            except (InputError, OSError) as error:
+                self.collector.note(self.name(path), str(error))
+        return found
 
     def name(self, path: Path) -> str:
         """Return the path below the root, as the datalist has it."""
@@ -156,7 +176,7 @@ class _Files:
 
     def _image(self, folder: str, series: str) -> tuple[Path, Size]:
         """Return the mammogram of a folder and its size, (columns, rows)."""
-        path = _only(self._images(folder), {series}, f"the mammogram in {folder}")
+        path = self._only(self._images(folder), {series}, f"the mammogram of {folder}")
         return path, image_size(path)
 
     def mask(self, folder: str, series: set[str], size: Size) -> Path:
@@ -168,7 +188,7 @@ class _Files:
             size: of the mammogram.
 
         Raises:
-            InputError: no file, or more than one, can be the mask.
+            InputError: no file, or more than one, can be the mask, or it was saved with loss.
         """
         sizes = {path: image_size(path) for path in self._images(folder)}
         found = [path for path, other in sizes.items() if other == size]
@@ -177,34 +197,51 @@ class _Files:
                 f"{folder} holds no mask of its mammogram's size: found {', '.join(map(str, sizes.values()))} pixels "
                 f"(columns, rows), expected {size}: the mask cannot be laid over the mammogram"
             )
-        return _only(found, series, f"the mask in {folder}")
+        mask = self._only(found, series, f"the mask of {folder}")
+        if image_format(mask) == "jpeg":
+            raise InputError(
+                f"the mask {self.name(mask)} is JPEG, which blurs its border; expected DICOM or PNG: download the "
+                "collection from its archive"
+            )
+        return mask
 
     def _images(self, folder: str) -> list[Path]:
-        """Return the images below a folder; the archive's programs put other files beside them."""
-        folders = self.folders.get(folder)
-        if folders is None:
-            raise InputError(f"there is no folder {folder} in {self.root} or two folders deeper: download it")
-        paths = [path for each in folders for path in sorted(each.rglob("*")) if path.is_file()]
-        images = [path for path in paths if image_format(path) is not None]
+        """Return the images of a folder; the archive's programs put other files beside them."""
+        paths = [path for each in self.folders.get(folder, ()) for path in _files_below(each)]
+        images = [path for path in paths if image_format(path) is not None] or self.by_patient.get(folder)
         if not images:
-            raise InputError(f"{folder} holds no image among its {len(paths)} files: download it again")
+            found = "a folder of this name without an image" if folder in self.folders else "no folder of this name"
+            raise InputError(
+                f"the images of {folder} are not there: found {found} below {self.root}, and no DICOM file with this "
+                "Patient ID (0010,0020): download them"
+            )
         return [path_below(self.root, self.name(path)) for path in images]
 
-
-def _only(paths: list[Path], series: set[str], what: str) -> Path:
-    """Return the one path, or of several the one of a series that the table names."""
-    of_series = paths if len(paths) == 1 else [path for path in paths if _series_uid(path) in series]
-    if len(of_series) != 1:
-        raise InputError(
-            f"{len(paths)} files can be {what}, {len(of_series)} of them of the series that the table names; "
-            f"expected one: remove the others of {', '.join(path.name for path in paths[:4])}"
+    def _only(self, paths: list[Path], series: set[str], what: str) -> Path:
+        """Return the one path, or of several the one of a series that the table names."""
+        of_series = (
+            paths if len(paths) == 1 else [path for path in paths if _header(path, "SeriesInstanceUID") in series]
         )
-    return of_series[0]
+        if len(of_series) != 1:
+            raise InputError(
+                f"{len(paths)} files can be {what}, {len(of_series)} of them of the series that the table names; "
+                f"expected one: remove the others of {', '.join(map(self.name, paths[:4]))}"
+            )
+        return of_series[0]
 
 
-def _series_uid(path: Path) -> str:
-    """Return the Series Instance UID (0020,000E); empty for what is no DICOM file."""
+def _files_below(folder: Path) -> list[Path]:
+    """Return the files of a folder and its folders, sorted; links between folders are not followed."""
+    paths = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
+    return sorted(path for path in paths if path.is_file())
+
+
+def _header(path: Path, keyword: str) -> str:
+    """Return an attribute of a DICOM file's header; empty where there is none, and for what is no DICOM file."""
     if image_format(path) != "dicom":
         return ""
-    header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
-    return str(header.get("SeriesInstanceUID", ""))
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[keyword])
+        return str(header.get(keyword, ""))
+    except Exception as error:  # pydicom's own errors on damaged headers are of any kind
+        raise InputError(f"{path}: its header cannot be read ({error}); the file is cut off or damaged") from error

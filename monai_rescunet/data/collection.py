@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from monai_rescunet.classes import BENIGN, CLASS_VALUES, MALIGNANT
 from monai_rescunet.data.folds import assign_folds
 from monai_rescunet.errors import InputError
 
-__all__ = ["CollectionReport", "Collector", "Entry", "read_csv_rows"]
+__all__ = ["CollectionReport", "Collector", "Entry"]
 
 Entry = dict[str, Any]
 
@@ -100,36 +98,3 @@ class Collector:
         if self.strict:
             raise InputError(f"{where}: {fault}")
         self.problems.append(f"{where}: {fault}")
-
-
-def read_csv_rows(path: Path, columns: Sequence[str], *, separator: str = ",") -> list[tuple[int, dict[str, str]]]:
-    """Return the rows of a table with their numbers; every cell is trimmed text.
-
-    Args:
-        path: a CSV file; its header is row 1.
-        columns: those it must have.
-        separator: between cells.
-
-    Raises:
-        InputError: it cannot be read, or lacks a column.
-    """
-    try:
-        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{path}: cannot be read as CSV ({reason}); expected the columns {', '.join(columns)}"
-        ) from error
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first cells for names of the rows
-        raise InputError(f"{path}: its rows have more cells than the header; remove trailing separators")
-    table.columns = [str(name).strip() for name in table.columns]
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise InputError(
-            f"{path}: has no column {', '.join(missing)}; found {', '.join(table.columns)}, "
-            f"expected {', '.join(columns)}"
-        )
-    return [
-        (number, {str(name): str(cell).strip() for name, cell in row.items()})
-        for number, row in enumerate(table.to_dict("records"), start=2)  # the header is row 1
-    ]

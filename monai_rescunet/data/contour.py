@@ -25,10 +25,10 @@ def split_contour(contour: str) -> tuple[Path, list[int]]:
         InputError: it is of another form.
     """
     file, _, indices = contour.rpartition("#")
-    try:
-        return Path(file or "/nowhere"), [int(index) for index in indices.split(",")]
-    except ValueError:
-        raise InputError(f"contour is {contour!r}; expected FILE.xml#0, or #0,2 for several") from None
+    numbers = indices.split(",")
+    if not file or not all(number.isdecimal() for number in numbers):
+        raise InputError(f"contour is {contour!r}; expected FILE.xml#0, or #0,2 for several")
+    return Path(file), [int(number) for number in numbers]
 
 
 def draw_contour(

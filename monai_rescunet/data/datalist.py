@@ -43,7 +43,7 @@ def read_datalist(path: str | Path, dataset_dir: str | Path, section: str = "tra
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); write a datalist with `monai-rescunet prepare`"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is no JSON ({error}); write it again with `monai-rescunet prepare`") from error
     if not isinstance(content, dict) or not isinstance(content.get(section), list):
         raise InputError(f"{path}: has no list {section!r}; expected {{'training': [...], 'testing': [...]}}")
@@ -127,9 +127,13 @@ def path_below(folder: Path, relative: str) -> Path:
         InputError: it leads outside the folder, or there is no such file.
     """
     path = folder / relative
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        inside, there = path.resolve().is_relative_to(folder.resolve()), path.is_file()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, a link to itself, a NUL
+        raise InputError(f"the path {relative!r} cannot be followed ({error})") from error
+    if not inside:
         raise InputError(f"the path {relative!r} leads outside {folder}: keep the data in one folder")
-    if not path.is_file():
+    if not there:
         raise InputError(f"there is no file {relative!r} in {folder}")
     return path
 
@@ -138,21 +142,25 @@ def _checked(entry: Any, folder: Path) -> Entry:
     """Return the entry with absolute paths and values of the right types."""
     if not isinstance(entry, dict) or not isinstance(entry.get("image"), str):
         raise InputError(f"is {entry!r}; expected an object with 'image'")
-    checked = dict(entry, image=str(path_below(folder, entry["image"])), mass=int(entry.get("mass", 0)))
+    checked = dict(entry, image=str(path_below(folder, entry["image"])), mass=entry.get("mass", 0))
     if entry.get("label") is not None:
-        label = entry["label"]
-        files = [str(path_below(folder, name)) for name in ([label] if isinstance(label, str) else label)]
+        names = [entry["label"]] if isinstance(entry["label"], str) else entry["label"]
+        if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
+            raise InputError(f"label is {entry['label']!r}; expected a path or a list of paths")
+        files = [str(path_below(folder, name)) for name in names]
         checked["label"] = files[0] if len(files) == 1 else files
     if entry.get("contour") is not None:
-        file, indices = split_contour(entry["contour"])
+        file, indices = split_contour(str(entry["contour"]))
         checked["contour"] = f"{path_below(folder, str(file))}#{','.join(map(str, indices))}"
     for key, length in (("box", 4), ("point", 2)):
         if entry.get(key) is not None:
             checked[key] = _numbers(entry[key], key, length)
-    if entry.get("class") is not None and entry["class"] not in CLASS_VALUES:
+    if entry.get("class") is not None and entry["class"] not in list(CLASS_VALUES):
         raise InputError(f"class is {entry['class']!r}; expected {' or '.join(CLASS_VALUES)}")
-    if "fold" in entry and not (isinstance(entry["fold"], int) and entry["fold"] >= 0):
-        raise InputError(f"fold is {entry['fold']!r}; expected a whole number from 0")
+    for key in ("mass", "fold"):
+        value = entry.get(key, 0)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise InputError(f"{key} is {value!r}; expected a whole number from 0")
     return {key: value for key, value in checked.items() if value is not None}
 
 

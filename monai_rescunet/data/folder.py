@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from glob import escape
-from os.path import commonpath
+from os.path import commonpath, relpath
 from pathlib import Path
 
 from monai_rescunet.classes import CLASS_VALUES
-from monai_rescunet.data.collection import CollectionReport, Collector, Entry, read_csv_rows
+from monai_rescunet.data.collection import CollectionReport, Collector, Entry
 from monai_rescunet.data.datalist import path_below
 from monai_rescunet.data.reader import image_format, image_size
+from monai_rescunet.data.tables import read_csv_rows
 from monai_rescunet.errors import InputError
 from monai_rescunet.transforms.boxes import check_box
 
@@ -87,14 +88,38 @@ def _entries(root: Path, collector: Collector) -> list[Entry]:
     listed = _listed(root, collector)
     boxed = _boxed(root, {entry["image"]: entry for entry in listed}, collector)
     with_box = {entry["image"] for entry in boxed}
-    masses: dict[str, list[Entry]] = {entry["image"]: [] for entry in listed + boxed}
+    images: dict[str, list[Entry]] = {entry["image"]: [] for entry in listed + boxed}
     for entry in [entry for entry in listed if entry["image"] not in with_box] + boxed:
-        others = masses[entry["image"]]
-        if entry in others:
-            collector.note(entry["image"], "stands in two rows; the first is kept")
+        images[entry["image"]].append(entry)
+    return [
+        entry | {"mass": mass}
+        for image, rows in images.items()
+        for mass, entry in enumerate(_without_contradictions(image, rows, collector))
+    ]
+
+
+def _without_contradictions(image: str, rows: list[Entry], collector: Collector) -> list[Entry]:
+    """Return an image's masses; a row that stands twice is kept once, and of rows that contradict each other none."""
+    cases = sorted({entry["case"] for entry in rows})
+    if len(cases) > 1:
+        collector.note(image, f"stands in rows of the cases {', '.join(cases)}; expected one case: correct the table")
+        return []
+    bare = [entry for entry in rows if "label" not in entry and "box" not in entry]
+    if bare and len(bare) < len(rows):
+        collector.note(image, "stands in a row without a mask beside one with it; the latter is kept")
+        rows = [entry for entry in rows if entry not in bare]
+    masses: dict[str, list[Entry]] = {}
+    for entry in rows:
+        same = masses.setdefault(str((entry.get("label"), entry.get("box"))), [])
+        if entry in same:
+            collector.note(image, "stands in two rows; the first is kept")
         else:
-            others.append(entry)
-    return [entry | {"mass": mass} for entries in masses.values() for mass, entry in enumerate(entries)]
+            same.append(entry)
+    for same in masses.values():
+        if len(same) > 1:
+            classes = ", ".join(str(entry.get("class", "blank")) for entry in same)
+            collector.note(image, f"stands in rows that call one mass {classes}; none is kept: correct the table")
+    return [entry for same in masses.values() if len(same) == 1 for entry in same]
 
 
 def _listed(root: Path, collector: Collector) -> list[Entry]:
@@ -121,32 +146,31 @@ def _from_row(root: Path, row: dict[str, str]) -> Entry:
     """Return the entry of a row of labels.csv."""
     if not row["image"]:
         raise InputError("the image is blank; expected its path: correct the table")
-    entry: Entry = {
-        "image": row["image"],
-        "class": _class(row["label"]),
-        "case": row.get("case") or Path(row["image"]).stem,
-    }
     image = _image(root, row["image"])
+    entry: Entry = {
+        "image": _name(root, image),
+        "class": _class(row["label"]),
+        "case": row.get("case") or _case(root, image),
+    }
     if row["mask"]:
-        _check_mask(image, _image(root, row["mask"]))
-        entry["label"] = row["mask"]
+        mask = _image(root, row["mask"])
+        _check_mask(image, mask)
+        entry["label"] = _name(root, mask)
     return entry
 
 
 def _from_image(root: Path, image: Path) -> Entry:
     """Return the entry of an image that no table describes."""
-    entry: Entry = {
-        "image": image.relative_to(root).as_posix(),
-        "case": image.relative_to(root).with_suffix("").as_posix(),
-    }
+    path_below(root, _name(root, image))
+    entry: Entry = {"image": _name(root, image), "case": _case(root, image)}
     folders = image.relative_to(root).parts[:-1]
     classes = [name.lower() for name in folders if name.lower() in CLASS_VALUES]
     if classes:
         entry["class"] = classes[0]
     masks = _masks(image)
-    for mask in masks:
-        _check_mask(image, mask)
-    names = [mask.relative_to(root).as_posix() for mask in masks]
+    names = [_name(root, mask) for mask in masks]
+    for name in names:
+        _check_mask(image, path_below(root, name))
     if names:
         entry["label"] = names[0] if len(names) == 1 else names
     return entry
@@ -160,8 +184,8 @@ def _from_box(root: Path, row: dict[str, str], known: dict[str, Entry]) -> Entry
     except ValueError:
         raise InputError("x_min, y_min, x_max, y_max are not four numbers") from None
     entry = {
-        **known.get(row["image"], {"case": image.stem}),
-        "image": row["image"],
+        **known.get(_name(root, image), {"case": _case(root, image)}),
+        "image": _name(root, image),
         "box": list(check_box(box, image_size(image))),
     }
     if row.get("label"):
@@ -169,6 +193,16 @@ def _from_box(root: Path, row: dict[str, str], known: dict[str, Entry]) -> Entry
     if row.get("case"):
         entry["case"] = row["case"]
     return entry
+
+
+def _name(root: Path, path: Path) -> str:
+    """Return the path below the root, one for each file however a table spells it."""
+    return Path(relpath(path, root)).as_posix()
+
+
+def _case(root: Path, image: Path) -> str:
+    """Return the case of an image of which nothing is said: its own."""
+    return Path(_name(root, image)).with_suffix("").as_posix()
 
 
 def _class(text: str) -> str:

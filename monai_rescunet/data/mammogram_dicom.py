@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 from monai.utils import MetaKeys
 from pydicom.errors import InvalidDicomError
+from pydicom.multival import MultiValue
 from pydicom.pixels import apply_voi_lut
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, SecondaryCaptureImageStorage
 
@@ -20,7 +21,8 @@ __all__ = ["MappedMammogram", "mammogram_picture", "pixel_spacing", "read_mammog
 logger = logging.getLogger(__name__)
 
 MODALITIES = ("MG", "RG")  # RG: digitised film
-MAX_SPACING_MM = 1.0
+MIN_SPACING_MM, MAX_SPACING_MM = 0.01, 1.0  # a detector's pixels measure 0.05 to 0.1 mm, a film scanner's 0.04 to 0.2
+MAX_MAGNIFICATION = 5.0
 MAPPED_BYTES = 2**16  # of an element; smaller ones are read with the header
 DECODERS = {
     "JPEG 2000": "pylibjpeg-openjpeg",
@@ -147,7 +149,8 @@ def pixel_spacing(dataset: pydicom.Dataset) -> tuple[tuple[float, float] | None,
     In this order: `calibrated`, Pixel Spacing (0028,0030) that differs from Imager Pixel Spacing or has a calibration
     type (0028,0A02); `estimated`, Imager Pixel Spacing (0018,1164) over Estimated Radiographic Magnification Factor
     (0018,1114), in the patient's plane; `detector`, Imager Pixel Spacing alone; `film`, Nominal Scanned Pixel Spacing
-    (0018,2010); `unknown`. A value over 1 mm is no mammogram's: it is logged and passed over.
+    (0018,2010); `unknown`. A value over 1 mm or below 0.01 mm, or another than two numbers, is no mammogram's, nor is a
+    magnification below 1 or over 5: it is logged and passed over.
     """
     pixel = _spacing(dataset, "PixelSpacing")
     imager = _spacing(dataset, "ImagerPixelSpacing")
@@ -156,8 +159,10 @@ def pixel_spacing(dataset: pydicom.Dataset) -> tuple[tuple[float, float] | None,
         return pixel, "calibrated"
     if imager is not None:
         magnification = float(dataset.get("EstimatedRadiographicMagnificationFactor") or 0)
-        if magnification > 0:
+        if 1 <= magnification <= MAX_MAGNIFICATION:
             return (imager[0] / magnification, imager[1] / magnification), "estimated"
+        if magnification:
+            logger.warning("a magnification of %g is no mammogram's and is passed over", magnification)
         return imager, "detector"
     if scanned is not None:
         return scanned, "film"
@@ -166,12 +171,14 @@ def pixel_spacing(dataset: pydicom.Dataset) -> tuple[tuple[float, float] | None,
 
 def _spacing(dataset: pydicom.Dataset, keyword: str) -> tuple[float, float] | None:
     value = dataset.get(keyword)
-    if value is None or len(value) != 2:
+    if value is None:
         return None
-    row, column = (float(v) for v in value)  # DICOM gives the distance between rows first
-    if not (0 < row <= MAX_SPACING_MM and 0 < column <= MAX_SPACING_MM):
-        logger.warning("%s of %g x %g mm is no mammogram's and is passed over", keyword, row, column)
+    lengths = [float(length) for length in (value if isinstance(value, MultiValue) else [value])]
+    if len(lengths) != 2 or not all(MIN_SPACING_MM <= length <= MAX_SPACING_MM for length in lengths):
+        text = " x ".join(f"{length:g}" for length in lengths)
+        logger.warning("%s of %s mm is no mammogram's and is passed over", keyword, text)
         return None
+    row, column = lengths  # DICOM gives the distance between rows first
     return column, row
 
 

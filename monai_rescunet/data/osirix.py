@@ -17,6 +17,9 @@ from monai_rescunet.errors import InputError
 
 __all__ = ["OsirixROI", "draw_region", "read_osirix_rois"]
 
+FURTHEST = 10
+"""How far outside an image a point may lie, in lengths of the image: real contours leave it by a few pixels."""
+
 POINT = re.compile(r"\(\s*([^\s,()]+)\s*,\s*([^\s,()]+)\s*\)")
 
 
@@ -35,8 +38,8 @@ class OsirixROI(NamedTuple):
 
     @property
     def is_region(self) -> bool:
-        """Whether the contour encloses anything; one or two points are a dot."""
-        return len(self.points) >= 3
+        """Whether the contour encloses anything: one or two points, or points in a line, do not."""
+        return len(self.points) >= 3 and int(np.linalg.matrix_rank(self.points - self.points[0])) == 2
 
 
 def read_osirix_rois(path: Path) -> list[OsirixROI]:
@@ -93,7 +96,17 @@ def draw_region(points: np.ndarray, image_size: Sequence[int]) -> tuple[np.ndarr
     Returns:
         The mask, bool, `(width, height)`, and where in the image its corner lies, (x, y). Nothing inside gives an
         empty window.
+
+    Raises:
+        InputError: a point lies further outside than any contour does.
     """
+    limit = FURTHEST * max(image_size, default=0)
+    far = points[(np.abs(points) > limit).any(axis=1)]
+    if len(far):
+        raise InputError(
+            f"a contour has the point ({far[0, 0]:g}, {far[0, 1]:g}), far outside the image of {image_size[0]} columns "
+            f"and {image_size[1]} rows: correct the contour"
+        )
     x, y = polygon(points[:, 0], points[:, 1], shape=tuple(image_size))
     if len(x) == 0:
         return np.zeros((0, 0), dtype=bool), (0, 0)

@@ -200,12 +200,17 @@ def learning_curves(results: Results) -> Plot:
         style = {"linestyle": "-" if supervision == "mixed" else "--", "label": f"{network}, {supervision}"}
         for axes, tag in ((left, "train_loss"), (right, "val_mean_dice")):
             curve = pd.concat([_scalars(folder / "tensorboard", tag) for folder in folders], axis=1).mean(axis=1)
+            if axes is left:  # a batch's loss says little
+                curve = curve.rolling(max(1, len(curve) // 20), min_periods=1).mean()
             (line,) = axes.plot(curve.index, curve, linewidth=1.2, color=colours.get(network), **style)
             colours.setdefault(network, line.get_color())
     left.set(xlabel="step", ylabel="loss", title="training")
     right.set(xlabel="epoch", ylabel="Dice", title="validation, held-out fold", ylim=(0, 1))
     right.legend(fontsize="x-small")
-    caption = "Learning curves, mean over the folds. No weights were chosen by the validation."
+    caption = (
+        "Learning curves, mean over the folds; the loss is a running mean over a twentieth of the training. "
+        "No weights were chosen by the validation."
+    )
     return Plot("learning_curves", caption, figure)
 
 

@@ -11,13 +11,12 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
-from monai.data import set_rnd
 from monai.handlers import CheckpointLoader, CheckpointSaver
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from monai_rescunet.data.seeded import SeededCacheDataset
 from monai_rescunet.errors import InputError
 from monai_rescunet.files import write_atomically
 
@@ -130,14 +129,14 @@ class SeedEpochs:
     """Seed every source of chance at the start of each epoch, from the run's seed and the epoch's number.
 
     So an epoch shuffles and augments in the same way whether training came to it or was resumed at it. Of several
-    processes each has chances of its own.
+    processes each draws its own dropout.
 
     Args:
         seed: the run's seed.
-        dataset: the training set, whose random transforms are seeded.
+        dataset: the training set.
     """
 
-    def __init__(self, seed: int, dataset: Dataset[Any]) -> None:
+    def __init__(self, seed: int, dataset: SeededCacheDataset) -> None:
         self.seed, self.dataset = seed, dataset
 
     def attach(self, engine: Engine) -> None:
@@ -145,10 +144,10 @@ class SeedEpochs:
         engine.add_event_handler(Events.EPOCH_STARTED, self)
 
     def __call__(self, engine: Engine) -> None:
-        """Seed torch, which seeds the loader's workers and shuffling, and the transforms of this process."""
-        epoch_seed = (self.seed * 100_003 + engine.state.epoch + 1_000_003 * idist.get_rank()) % 2**32
-        torch.manual_seed(epoch_seed)
-        set_rnd(self.dataset, epoch_seed)
+        """Seed torch, which seeds the loader's shuffling, and the training set's transforms."""
+        epoch_seed = (self.seed * 100_003 + engine.state.epoch) % 2**32
+        torch.manual_seed((epoch_seed + 1_000_003 * idist.get_rank()) % 2**32)
+        self.dataset.epoch_seed = epoch_seed
 
 
 class BroadcastBuffers:

@@ -3,6 +3,6 @@
 `install` needs nothing of MONAI Label; the other modules are loaded by its server.
 """
 
-from monai_rescunet.label.install import MODEL_NAME, install_app, start_command
+from monai_rescunet.label.install import CLICK_MODEL_NAME, MODEL_NAME, install_app, start_command
 
-__all__ = ["MODEL_NAME", "install_app", "start_command"]
+__all__ = ["CLICK_MODEL_NAME", "MODEL_NAME", "install_app", "start_command"]

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import monailabel
+from monailabel.config import settings
 from monailabel.interfaces.app import MONAILabelApp
+from monailabel.interfaces.datastore import Datastore
+from monailabel.interfaces.tasks.batch_infer import BatchInferTask
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
 from monailabel.tasks.activelearning.first import First
 from monailabel.tasks.activelearning.random import Random
 
+from monai_rescunet.label.archive import MammogramArchive
 from monai_rescunet.label.infer import MassInferTask
-from monai_rescunet.label.install import MODEL_NAME
+from monai_rescunet.label.install import CLICK_MODEL_NAME, MODEL_NAME
 from monai_rescunet.label.train import MassTrainTask
 
-__all__ = ["CLICK_MODEL_NAME", "MassApp"]
+__all__ = ["MassApp"]
 
-CLICK_MODEL_NAME = "mammography_mass_click"
-"""The same model under a type for which 3D Slicer and OHIF let the reader click into the mass."""
+OWN_DEFAULTS = {
+    "MONAI_LABEL_DATASTORE_FILE_EXT": ["*.nii.gz", "*.nii", "*.nrrd", "*.jpg", "*.png", "*.tif", "*.dcm"],
+    "MONAI_LABEL_DICOMWEB_SEARCH_FILTER": {"Modality": "MG"},
+}
+"""Settings that MONAI Label has without DICOM files, and for CT."""
+
+
+class MassBatchInferTask(BatchInferTask):
+    """Outline the masses of many images, without the share of each GPU that MONAI Label asks for by default."""
+
+    def __call__(self, request: dict[str, Any], datastore: Datastore, infer: Callable[..., Any]) -> dict[str, Any]:
+        """Return the answer for each image by its id."""
+        return super().__call__({**request, "multi_gpu": False}, datastore, infer)
 
 
 class MassApp(MONAILabelApp):
@@ -46,6 +62,20 @@ class MassApp(MONAILabelApp):
             version=monailabel.__version__,
         )
 
+    def init_datastore(self) -> Datastore:
+        """Return where images come from: DICOM files of a folder too, and of an archive the mammograms.
+
+        They take the place of MONAI Label's defaults; what the environment says otherwise stays.
+        """
+        for name, own in OWN_DEFAULTS.items():
+            if getattr(settings, name) == type(settings).model_fields[name].default:
+                setattr(settings, name, own)
+        return super().init_datastore()
+
+    def init_remote_datastore(self) -> Datastore:
+        """Return the archive: DICOMweb, the one kind that mammograms come from."""
+        return MammogramArchive(self.studies)
+
     def init_infers(self) -> dict[str, InferTask]:
         """Return the model, under its name and for clicks."""
         return {
@@ -57,9 +87,10 @@ class MassApp(MONAILabelApp):
         """Return the training of the model."""
         return {MODEL_NAME: MassTrainTask(self.bundle)}
 
+    def init_batch_infer(self) -> Callable[..., Any]:
+        """Return what outlines the masses of many images."""
+        return MassBatchInferTask()
+
     def init_strategies(self) -> dict[str, Strategy]:
         """Return the orders in which images can be offered for labelling."""
         return {"random": Random(), "first": First()}
-
-    def _download_dcmqi_tools(self) -> Any:
-        """Download nothing: highdicom writes the segmentations here."""

@@ -9,9 +9,11 @@ from pathlib import Path
 from monai_rescunet.bundle_root import bundle_root
 from monai_rescunet.errors import InputError
 
-__all__ = ["MODEL_NAME", "install_app", "start_command"]
+__all__ = ["CLICK_MODEL_NAME", "MODEL_NAME", "install_app", "start_command"]
 
 MODEL_NAME = "mammography_mass_segmentation"
+CLICK_MODEL_NAME = "mammography_mass_click"
+"""The same model under a type for which viewers let the reader click into the mass."""
 
 _MAIN = '''"""The app that MONAI Label looks for here."""
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 import torch
+from fastapi import HTTPException
 from monai.bundle import ConfigWorkflow
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.train import TrainTask
@@ -19,10 +20,18 @@ from PIL import Image
 from skimage.measure import label as connected
 from skimage.measure import regionprops
 
-from monai_rescunet.errors import InputError
+from monai_rescunet.classes import BACKGROUND, CLASS_VALUES
+from monai_rescunet.errors import InputError, input_error_behind
 from monai_rescunet.files import png_bytes, write_atomically
+from monai_rescunet.label.archive import MammogramArchive
+from monai_rescunet.label.asked import asked_number, asked_whole
+from monai_rescunet.label.label_file import read_geometry
+from monai_rescunet.label.weights import check_weights
 
-__all__ = ["MassTrainTask", "mass_entries"]
+__all__ = ["LEAST_HELD_OUT", "MassTrainTask", "mass_entries", "split_masses"]
+
+LEAST_HELD_OUT = 4
+"""Masses that new weights are judged by: on fewer, chance decides which weights are better."""
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +58,32 @@ class MassTrainTask(TrainTask):
         """Train, and return the figures `before` and `after` and whether the new weights were `promoted`.
 
         Raises:
-            InputError: there are too few labels.
+            HTTPException: 400 and one line that says what is wrong with the labels or the request; a training in the
+                background ends with that line.
         """
-        options = {**self.config(), **{name: request[name] for name in self.config() if name in request}}
+        try:
+            return self._train({**self.config(), **request}, datastore)
+        except Exception as error:  # Ignite and MONAI wrap what a transform raises
+            fault = input_error_behind(error)
+            if fault is None:
+                raise
+            raise HTTPException(400, str(fault)) from error
+
+    def _train(self, request: Mapping[str, Any], datastore: Datastore) -> dict[str, Any]:
+        if isinstance(datastore, MammogramArchive):
+            raise InputError(
+                "labels of a DICOMweb archive are not trained on, since those that this app stored there are its own; "
+                "start the server on a folder of images and save labels there"
+            )
+        share = asked_number(request, "val_split", 0.05, 0.9)
+        options = {
+            "max_epochs": asked_whole(request, "max_epochs", 1, 1000),
+            "learning_rate": asked_number(request, "learning_rate", 1e-8, 1),
+            "batch_size": asked_whole(request, "batch_size", 1, 256),
+        }
         run = self.bundle / "runs" / datetime.now().strftime("label-%Y%m%d-%H%M%S")
-        split = _split(mass_entries(datastore.datalist(), run / "labels"), float(options.pop("val_split")))
+        split = split_masses(mass_entries(datastore.datalist(), run / "labels"), share)
+        check_weights(self.bundle)
         workflow = ConfigWorkflow(
             config_file=str(self.bundle / "configs" / "train.yaml"),
             meta_file=str(self.bundle / "configs" / "metadata.json"),
@@ -72,8 +102,15 @@ class MassTrainTask(TrainTask):
             workflow.parser.get_parsed_content(name).load_state_dict(weights)
         evaluator = workflow.parser.get_parsed_content("validate#evaluator")
         before = _figures(evaluator)
-        workflow.run()
-        after = _figures(evaluator)
+        try:
+            workflow.run()
+            after = _figures(evaluator)
+        except Exception as error:
+            if not _met_nan(error):
+                raise
+            raise InputError(
+                "the training diverged, and the old weights stay: train with a lower learning_rate"
+            ) from error
         promoted = after["dice"] > before["dice"] and after["accuracy"] >= before["accuracy"]
         if promoted:
             content = BytesIO()
@@ -89,34 +126,76 @@ def mass_entries(datalist: Sequence[Mapping[str, Any]], folder: Path) -> list[di
     Args:
         datalist: `image` and `label`, paths, as the datastore has them; label maps of any format that ITK reads.
         folder: gets the label maps as PNG.
+
+    Raises:
+        InputError: a label map cannot be read, has other values than 0, 1, 2, or another size than its image.
     """
     entries = []
     for pair in datalist:
-        array = np.squeeze(sitk.GetArrayFromImage(sitk.ReadImage(str(pair["label"])))).astype(np.uint8)
+        image, label = Path(pair["image"]), Path(pair["label"])
+        array = _label_map(label)
+        size = read_geometry(image).GetSize()[:2]
+        if array.shape[::-1] != size:
+            raise InputError(
+                f"{label.name}: has {array.shape[::-1]} columns and rows; expected {size}, those of {image.name}: "
+                "save the label map in the geometry of its image"
+            )
         masses = regionprops(connected(array))
         if not masses:
-            logger.warning("%s: is empty and left out", pair["label"])
-        path = folder / f"{Path(str(pair['image'])).name}.png"
+            logger.warning("%s: is empty and left out", label)
+        path = folder / f"{image.name}.png"
         write_atomically(path, png_bytes(Image.fromarray(array)))
         for number, mass in enumerate(masses):
             top, left, bottom, right = mass.bbox
             box = [left, top, right, bottom]
-            entries.append({"image": str(pair["image"]), "label": str(path), "box": box, "mass": number})
+            entries.append({"image": str(image), "label": str(path), "box": box, "mass": number})
     return entries
 
 
-def _split(entries: list[dict[str, Any]], share: float) -> list[list[dict[str, Any]]]:
-    """Return entries for training and those held out, split by image."""
+def split_masses(entries: list[dict[str, Any]], share: float) -> list[list[dict[str, Any]]]:
+    """Return entries for training and those held out, split by image.
+
+    Args:
+        entries: what `mass_entries` returned.
+        share: of the images, that is held out.
+
+    Raises:
+        InputError: there would be fewer than `LEAST_HELD_OUT` masses held out, or none to train on.
+    """
     images = sorted({entry["image"] for entry in entries})
-    if len(images) < 2:
-        raise InputError(f"{len(images)} images have a label; expected at least 2: save more labels, then train")
-    held_out = set(
-        np.random.default_rng(0).permutation(images)[: min(max(round(share * len(images)), 1), len(images) - 1)]
-    )
-    return [[entry for entry in entries if (entry["image"] in held_out) == held] for held in (False, True)]
+    chosen = set(np.random.default_rng(0).permutation(images)[: max(round(share * len(images)), 1)])
+    training, held_out = ([entry for entry in entries if (entry["image"] in chosen) == held] for held in (False, True))
+    if len(held_out) < LEAST_HELD_OUT or not training:
+        raise InputError(
+            f"{len(images)} labelled images with val_split {share:g} leave {len(training)} masses to train on and "
+            f"{len(held_out)} to judge by; expected at least 1 and {LEAST_HELD_OUT}: save more labels, or change it"
+        )
+    return [training, held_out]
+
+
+def _label_map(path: Path) -> np.ndarray:
+    """Return a label map, uint8, `(rows, columns)`."""
+    try:
+        array = np.squeeze(sitk.GetArrayFromImage(sitk.ReadImage(str(path))))
+    except RuntimeError as error:
+        raise InputError(f"{path.name}: ITK cannot read the label map; save the label again") from error
+    values = np.unique(array)
+    if array.ndim != 2 or not np.isin(values, (BACKGROUND, *CLASS_VALUES.values())).all():
+        raise InputError(
+            f"{path.name}: the label map has the shape {array.shape} and values from {values[0]} to {values[-1]}; "
+            "expected one slice of 0 background, 1 benign mass and 2 malignant mass: correct the label"
+        )
+    return array.astype(np.uint8)
 
 
 def _figures(evaluator: Any) -> dict[str, float]:
     evaluator.run()
     metrics = evaluator.state.metrics
     return {"dice": float(metrics["val_dice"]), "accuracy": float(metrics.get("val_class_accuracy", 0.0))}
+
+
+def _met_nan(error: BaseException | None) -> bool:
+    """Return whether the modified Otsu stopped at a map of NaN, which a network gives whose training diverged."""
+    while error is not None and "the map has NaN" not in str(error):
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -111,9 +111,20 @@ def test_a_training_that_fails_says_so_and_leaves_no_weights(phantoms, tmp_path)
     assert not (tmp_path / "out" / "model.pt").exists()
 
 
+def test_workers_and_compilation_change_how_fast_training_is_and_nothing_else(phantoms, tmp_path):
+    settings = {"max_epochs": 2, "batch_size": 4, "roi_size": 64, "fold": "none", "amp": "false"}
+    weights = {}
+    for name, options in {"plain": {}, "workers": {"num_workers": 2}, "compiled": {"compile": "aot_eager"}}.items():
+        run_bundle("train.yaml", phantoms, tmp_path / name, **settings, **options)
+        weights[name] = torch.load(tmp_path / name / "model.pt", weights_only=True)
+    for name, expected in weights["plain"].items():
+        assert torch.equal(weights["workers"][name], expected)
+        torch.testing.assert_close(weights["compiled"][name], expected, rtol=1e-3, atol=1e-5)
+
+
 def test_killed_training_resumes_to_the_same_weights(phantoms, tmp_path):
     """SIGKILL in the middle of an epoch, then the same command with resume: as if nothing had happened."""
-    settings = {"max_epochs": 6, "batch_size": 1, "roi_size": 64, "fold": "none", "amp": "false"}
+    settings = {"max_epochs": 6, "batch_size": 1, "roi_size": 64, "fold": "none", "amp": "false", "num_workers": 1}
     run_bundle("train.yaml", phantoms, tmp_path / "undisturbed", **settings)
     out = tmp_path / "killed"
     process = subprocess.Popen(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import plistlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import xlwt
 from dicom_files import write_mammogram
 
 HEADER = "Patient ID;Patient age;Laterality;View;Acquisition date;File Name;ACR;Bi-Rads"
@@ -73,3 +74,38 @@ def small_inbreast(root: Path) -> Path:
         )  # fmt: skip
     collection.add(20000099, 9, "1", acr="    ")
     return collection.close()
+
+
+XLS_HEADER = (  # of the collection's workbook, with its trailing space
+    "Patient ID", "Patient age", "Laterality", "View", "Acquisition date", "File Name", "ACR", "Bi-Rads", "Mass ",
+    "Micros", "Distortion", "Asymmetry", "Findings Notes (in Portuguese)", "Other Notes", "Lesion Annotation Status",
+    "Pectoral Muscle Annotation", "Other Annotations",
+)  # fmt: skip
+
+
+def write_xls(root: Path, changed: Mapping[str, str] | None = None, marked: Sequence[int] = ()) -> Path:
+    """Write INbreast.xls beside an INbreast.csv: numbers as numbers, two rows of totals, a second sheet.
+
+    Args:
+        root: with the INbreast.csv whose rows it repeats.
+        changed: Bi-Rads by image, where it says something else than the CSV.
+        marked: images that get an X under `Mass `.
+    """
+    book = xlwt.Workbook()
+    sheet, second = book.add_sheet("Sheet1"), book.add_sheet("Sheet2")
+    second.write(0, 0, "a name that nobody may read")
+    for column, name in enumerate(XLS_HEADER):
+        sheet.write(0, column, name)
+    lines = (root / "INbreast.csv").read_text().splitlines()
+    for number, line in enumerate(lines[1:], start=1):
+        cells = line.split(";")
+        cells[7] = (changed or {}).get(cells[5], cells[7])
+        cells[3] = {"ML": "MLO"}.get(cells[3], cells[3])
+        for column, cell in enumerate(cells):
+            sheet.write(number, column, float(cell) if cell.strip().isdecimal() else cell)
+        sheet.write(number, XLS_HEADER.index("Mass "), "X" if int(cells[5]) in marked else "")
+    for row in (0, 1):
+        sheet.write(len(lines) + row, XLS_HEADER.index("Mass "), float(len(marked)))
+    path = root / "INbreast.xls"
+    book.save(str(path))
+    return path

@@ -14,6 +14,8 @@ from dicom_files import write_mammogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from monai.transforms import Compose, LoadImaged
+from PIL import Image
+from pydicom import dcmread
 
 from monai_rescunet.data import (
     MammogramReader,
@@ -96,19 +98,92 @@ def test_the_mask_is_found_whatever_the_table_calls_it(phantoms):
         assert set(loaded["label"].unique().tolist()) == {0, {"benign": 1, "malignant": 2}[entry["class"]]}
 
 
-def test_other_programs_names_of_folders_and_files_do_not_matter(collection):
-    """They write `CBIS-DDSM/<folder>/<date>-NA/<number>-<description>/1-1.dcm`, and put a licence beside it."""
-    expected = [(entry["case"], entry["class"]) for entry in prepare_cbis_ddsm(collection).entries]
-    for folder in sorted(collection.glob("Mass-*")):
-        for number, path in enumerate(sorted(folder.rglob("*.dcm")), start=1):
-            target = collection / "CBIS-DDSM" / folder.name / f"08-07-2016-NA-{number}" / "1.0-x-1" / f"1-{number}.dcm"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.rename(target)
-            (target.parent / "LICENSE").write_text("CC BY 3.0")
-        shutil.rmtree(folder)
-    report = prepare_cbis_ddsm(collection, strict=True)
-    assert [(entry["case"], entry["class"]) for entry in report.entries] == expected
-    assert report.entries[0]["image"].startswith("CBIS-DDSM/Mass-Training_P_00001")
+LAYOUTS = {
+    "the archive's program, descriptive names": (
+        "manifest-1/CBIS-DDSM/{patient}/08-07-2016-NA-{study}/1.000000-ROI mask images-{series}/1-{number}.dcm"
+    ),
+    "the archive's program, classic names": "manifest-1/CBIS-DDSM/{patient}/{study_uid}/{series_uid}/1-{number}.dcm",
+    "one folder deeper": "downloads/manifest-1/CBIS-DDSM/{patient}/{study_uid}/{series_uid}/1-{number}.dcm",
+    "idc-index": "cbis_ddsm/{patient}/{study_uid}/MG_{series_uid}/{instance}.dcm",
+    "idc-index without folders": "{instance}.dcm",
+    "series by series from the archive's interface": "tciaDownload/{series_uid}/1-{number}.dcm",
+}
+
+
+def move_into(layout: str, folder: Path) -> None:
+    """Move the files of a collection to where another program puts them, with a licence beside them."""
+    for path in sorted(folder.rglob("*.dcm")):
+        patient, study_uid, series_uid, name = path.relative_to(folder).parts
+        target = folder / LAYOUTS[layout].format(
+            patient=patient, study_uid=study_uid, series_uid=series_uid, study=study_uid[-4:], series=series_uid[-4:],
+            number=int(name[:6]) + 1, instance=dcmread(path).SOPInstanceUID[-30:],
+        )  # fmt: skip
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+        (target.parent / "LICENSE").write_text("CC BY 3.0")
+    for patient in folder.glob("Mass-*"):
+        shutil.rmtree(patient)
+
+
+def pairs(folder: Path) -> list[tuple[str, ...]]:
+    """Return class and case of each mass, and which files are its image and mask, whatever they are called."""
+    report = prepare_cbis_ddsm(folder, strict=True)
+    return [
+        (e["class"], e["case"], *(str(dcmread(folder / e[key]).SOPInstanceUID) for key in ("image", "label")))
+        for e in report.entries + report.testing
+    ]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_whatever_program_downloaded_it_the_same_files_are_found(collection, phantoms, layout):
+    move_into(layout, collection)
+    assert pairs(collection) == pairs(phantoms)
+
+
+def test_a_damaged_file_among_those_without_folders_is_named_once_and_the_others_are_found(collection):
+    expected = pairs(collection)
+    move_into("series by series from the archive's interface", collection)
+    damaged = collection / "tciaDownload" / "damaged.dcm"
+    damaged.write_bytes(b"\0" * 128 + b"DICM" + b"\x10\x00\x20\x00XX\x04\x00abcd")
+    report = prepare_cbis_ddsm(collection)
+    assert len(report.entries + report.testing) == len(expected)
+    assert [problem for problem in report.problems if "damaged.dcm" in problem] == report.problems
+    assert len(report.problems) == 1
+
+
+def test_pictures_without_their_folders_and_masks_saved_with_loss_are_refused(collection):
+    """A much copied conversion of the collection is JPEG in folders that are named by the series."""
+    label = collection / prepare_cbis_ddsm(collection).entries[0]["label"]
+    for path in label.parent.glob("*.dcm"):
+        Image.fromarray(dcmread(path).pixel_array.astype(np.uint8)).save(path.with_suffix(".jpg"))
+        path.unlink()
+    with pytest.raises(InputError, match=r"\.jpg is JPEG, which blurs its border; expected DICOM or PNG"):
+        prepare_cbis_ddsm(collection, strict=True)
+    label.parent.rename(collection / label.parent.name)
+    with pytest.raises(InputError, match=r"row 2: the images of Mass-Training_P_00001_LEFT_CC_1 are not there"):
+        prepare_cbis_ddsm(collection, strict=True)
+
+
+def test_of_two_downloads_in_one_folder_neither_is_chosen(collection):
+    shutil.copytree(
+        collection / "Mass-Training_P_00001_LEFT_CC", collection / "again" / "Mass-Training_P_00001_LEFT_CC"
+    )
+    with pytest.raises(InputError, match=r"2 files can be the mammogram.*expected one: remove the others of"):
+        prepare_cbis_ddsm(collection, strict=True)
+
+
+def test_patients_in_both_halves_and_a_missing_table_are_told(collection):
+    assert "in both halves" not in prepare_cbis_ddsm(collection).summary()
+    table = pd.read_csv(collection / TEST, dtype=str)
+    table.replace("P_00007", "P_00001", regex=True).to_csv(collection / TEST, index=False)
+    for folder in collection.glob("Mass-Test_P_00007*"):
+        folder.rename(folder.with_name(folder.name.replace("P_00007", "P_00001")))
+    assert (
+        "patients in both halves of the published split, which is kept as it is: 1"
+        in prepare_cbis_ddsm(collection).summary()
+    )
+    (collection / TEST).unlink()
+    assert f"{TEST} is not there" in prepare_cbis_ddsm(collection).summary()
 
 
 def test_a_mask_of_another_size_leaves_its_row_out(collection):
@@ -131,7 +206,10 @@ def test_a_mask_of_another_size_leaves_its_row_out(collection):
         ({"pathology": ""}, "the column 'pathology' is blank"),
         ({"image_file_path": "../outside/a/b/000000.dcm"}, "leads outside the collection"),
         ({"image_file_path": "Mass-Training_P_99999_LEFT_CC/a/b/000000.dcm"}, "expected Mass-Training_P_00001_LEFT_CC"),
-        ({"patient_id": "P_77777"}, "there is no folder Mass-Training_P_77777|expected Mass-Training_P_77777"),
+        (
+            {"patient_id": "P_77777"},
+            "the images of Mass-Training_P_77777_LEFT_CC are not there|expected Mass-Training_P_77777",
+        ),
     ],
 )
 def test_a_row_that_cannot_be_used_is_named_and_the_others_are_kept(collection, cells, message):

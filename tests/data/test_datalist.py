@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from monai_rescunet.data import read_datalist, repeat_small_collections, split_by_fold, write_datalist
 from monai_rescunet.errors import InputError
@@ -57,6 +59,17 @@ def test_several_masks_stay_a_list_and_empty_values_are_dropped(folder):
         ({"image": 3}, "expected an object with 'image'"),
         ({"label": "masks/b.png"}, "there is no file"),
         ({"class": "cancer"}, "class is 'cancer'; expected benign or malignant"),
+        ({"class": []}, r"class is \[\]"),
+        ({"image": "a\0.png"}, "cannot be followed"),
+        ({"image": "a" * 5000}, "cannot be followed"),
+        ({"label": []}, r"label is \[\]; expected a path or a list of paths"),
+        ({"label": [3]}, "expected a path or a list of paths"),
+        ({"contour": 5}, "contour is '5'; expected FILE.xml#0"),
+        ({"contour": "masks/a.png#-1"}, "expected FILE.xml#0"),
+        ({"mass": "x"}, "mass is 'x'; expected a whole number"),
+        ({"mass": None}, "mass is None"),
+        ({"mass": -1}, "mass is -1"),
+        ({"fold": True}, "fold is True"),
         ({"fold": -1}, "fold is -1"),
         ({"box": [1, 2, 3]}, "expected 4 numbers"),
         ({"box": [3, 0, 1, 2]}, "min below max"),
@@ -126,3 +139,23 @@ def test_entries_of_one_collection_stay_as_they_are():
 def test_more_collections_than_shares_are_refused():
     with pytest.raises(ValueError, match="4 collections"):
         repeat_small_collections([{"image": str(i), "collection": str(i)} for i in range(4)], 0.3)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    entry=st.dictionaries(
+        st.sampled_from(["image", "label", "contour", "box", "point", "class", "fold", "mass", "case"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just("images/a.png"),
+            lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+            max_leaves=5,
+        ),
+    )
+)
+def test_any_json_for_an_entry_is_read_or_refused_as_bad_input(folder, entry):
+    try:
+        (read,) = read_datalist(datalist_of(folder, {"image": "images/a.png", **entry}), folder)
+    except InputError as error:
+        assert "datalist.json" in str(error)
+    else:
+        assert read["image"] == str(folder / "images/a.png")

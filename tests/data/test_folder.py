@@ -36,8 +36,56 @@ def test_labels_csv(tmp_path, add):
     assert report.problems == []
     assert report.entries == [
         {"image": "images/a.png", "class": "malignant", "case": "p1", "label": "masks/a.png", "mass": 0},
-        {"image": "images/b.png", "class": "benign", "case": "b", "mass": 0},
+        {"image": "images/b.png", "class": "benign", "case": "images/b", "mass": 0},
     ]
+
+
+def test_a_file_is_the_same_however_a_row_spells_it_and_files_of_one_name_are_not(tmp_path, add):
+    add("one/1.png", "two/1.png", "mask.png")
+    spelled = ("one/1.png,mask.png", "./two/../one/1.png,./mask.png", f"{tmp_path}/one/1.png,mask.png")
+    csv(tmp_path / "labels.csv", "image,mask,label", *(f"{paths},benign" for paths in spelled), "two/1.png,,malignant")
+    report = prepare_folder([tmp_path])
+    assert [(entry["image"], entry["case"]) for entry in report.entries] == [
+        ("one/1.png", "one/1"),
+        ("two/1.png", "two/1"),
+    ]
+    assert report.problems == ["one/1.png: stands in two rows; the first is kept"] * 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem", "kept"),
+    [
+        (["a.png,m.png,benign,", "a.png,m.png,malignant,", "a.png,n.png,benign,"],
+         "stands in rows that call one mass benign, malignant; none is kept", 1),
+        (["a.png,m.png,benign,p1", "a.png,n.png,benign,p2"], "stands in rows of the cases p1, p2; expected one", 0),
+        (["a.png,m.png,benign,", "a.png,,malignant,"], "stands in a row without a mask beside one with it", 1),
+    ],
+)  # fmt: skip
+def test_rows_that_contradict_each_other_are_told_and_none_is_believed(tmp_path, add, rows, problem, kept):
+    add("a.png", "b.png", "m.png", "n.png")
+    csv(tmp_path / "labels.csv", "image,mask,label,case", *rows, "b.png,,benign,")
+    report = prepare_folder([tmp_path])
+    assert len(report.entries) == 1 + kept
+    assert problem in report.problems[0]
+    with pytest.raises(InputError, match=problem):
+        prepare_folder([tmp_path], strict=True)
+
+
+@pytest.mark.parametrize("with_table", [True, False])
+def test_links_that_lead_outside_or_nowhere_are_left_out_and_told(tmp_path, add, with_table):
+    add("data/a.png", "outside.png")
+    data = tmp_path / "data"
+    (data / "b.png").symlink_to(tmp_path / "outside.png")
+    (data / "c.png").symlink_to(data / "c.png")
+    (data / "d").symlink_to(data)
+    if with_table:
+        csv(data / "labels.csv", "image,mask,label", *(f"{name}.png,,benign" for name in "abc"), "a\0.png,,benign")
+    report = prepare_folder([data])
+    assert [entry["image"] for entry in report.entries] == ["a.png"]
+    problems = "\n".join(report.problems)
+    assert "'b.png' leads outside" in problems
+    assert ("'c.png' cannot be followed" in problems) == with_table
+    assert ("cannot be followed (embedded null byte)" in problems) == with_table
 
 
 def test_class_folders_with_masks_beside_and_in_a_folder(tmp_path, add):

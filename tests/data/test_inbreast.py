@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -94,7 +96,10 @@ def test_spiculated_regions_are_an_option(collection):
     [
         ([(5, 5)], "a dot of 1 point"),
         ([(5, 5), (6, 6)], "a dot of 2 point"),
+        ([(5, 5), (9, 9), (7, 7)], "a line of 3 point"),
+        ([(5, 5)] * 4, "a line of 4 point"),
         (circle(-90, -90, 9), "no pixel inside the image"),
+        ([(10, 10), (1e9, 20), (50, -1e9)], "has the point (1e+09, 20), far outside the image of 150 columns"),
     ],
 )
 def test_what_is_no_region_is_left_out_and_told(collection, points, message):
@@ -121,6 +126,42 @@ def test_a_damaged_xml_costs_its_own_image_only(collection):
     report = prepared(collection)
     assert len(report.entries) == 6
     assert "44444444.xml: is no XML property list" in report.problems[0]
+
+
+def test_an_image_that_is_there_twice_or_elsewhere_is_told(collection, tmp_path):
+    for identifier in (44444444, 55555555, 66666666):
+        collection.add(identifier, 1, "5", MASS)
+    files = collection.root / "AllDICOMs"
+    twice, away, loop = (next(files.glob(f"{name}_*")) for name in (44444444, 55555555, 66666666))
+    shutil.copy(twice, files / "44444444_00_MG_R_CC_ANON.dcm")
+    away.rename(tmp_path / "away.dcm")
+    away.symlink_to(tmp_path / "away.dcm")
+    loop.unlink()
+    loop.symlink_to(loop)
+    (files / f"._{twice.name}").write_bytes(b"what some computers put beside files")
+    report = prepared(collection)
+    assert len(report.entries) == 6
+    first, second, third = report.problems
+    assert "2 files are the image 44444444: remove the others of 44444444_" in first
+    assert "leads outside" in second
+    assert "cannot be followed" in third
+
+
+def test_an_xml_that_is_a_folder_or_leads_nowhere_is_not_taken_for_none(collection):
+    for identifier in (44444444, 55555555):
+        collection.add(identifier, 1, "5")
+    (collection.root / "AllXML" / "44444444.xml").mkdir()
+    (collection.root / "AllXML" / "55555555.xml").symlink_to("nowhere.xml")
+    first, second = prepared(collection).problems
+    assert "there is no file 'AllXML/44444444.xml'" in first
+    assert "there is no file 'AllXML/55555555.xml'" in second
+
+
+def test_images_with_a_finding_and_without_xml_are_counted(collection):
+    collection.add(44444444, 1, "1")
+    assert "without XML" not in prepared(collection).summary()
+    collection.add(55555555, 1, "4b")
+    assert "images of another Bi-Rads than 1 without XML: 1, 55555555 the first" in prepared(collection).summary()
 
 
 def test_what_is_no_inbreast_is_refused(tmp_path):

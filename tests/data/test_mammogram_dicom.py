@@ -75,6 +75,17 @@ def test_nothing_that_names_a_person_is_copied(tmp_path):
         ({"NominalScannedPixelSpacing": [0.05, 0.05]}, (0.05, 0.05), "film"),
         ({"PixelSpacing": [25, 25]}, None, "unknown"),
         ({"PixelSpacing": [0, 0]}, None, "unknown"),
+        ({"PixelSpacing": [1e-9, 1e-9]}, None, "unknown"),
+        ({"PixelSpacing": ["nan", "inf"]}, None, "unknown"),
+        ({"PixelSpacing": [0.07], "ImagerPixelSpacing": [0.094, 0.094]}, (0.094, 0.094), "detector"),
+        *(
+            (
+                {"ImagerPixelSpacing": [0.1, 0.1], "EstimatedRadiographicMagnificationFactor": factor},
+                (0.1, 0.1),
+                "detector",
+            )
+            for factor in (0, -1, 0.5, 1e9, "nan")
+        ),
     ],
 )
 def test_spacing_is_taken_from_the_attribute_that_holds_it(attributes, spacing, source):

@@ -26,10 +26,15 @@ def test_unpool_equals_the_native_operator_bit_for_bit(pool, native, size, dtype
     assert torch.equal(found, native(pooled, indices, 2, output_size=size))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("channels_last", [False, True])
 @pytest.mark.parametrize(("pool", "native", "size"), CASES)
-def test_unpool_has_the_native_operators_gradient(pool, native, size) -> None:
-    pooled, indices = pool(torch.randn(2, 3, *size), 2, return_indices=True)
-    weight = torch.randn(2, 3, *size)
+def test_unpool_has_the_native_operators_gradient(pool, native, size, channels_last, dtype) -> None:
+    image = torch.randn(2, 3, *size, dtype=dtype)
+    if channels_last and len(size) == 2:
+        image = image.to(memory_format=torch.channels_last)
+    pooled, indices = pool(image, 2, return_indices=True)
+    weight = torch.randn(2, 3, *size, dtype=dtype)
     gradients = []
     for operator in (unpool, lambda x, where, to: native(x, where, 2, output_size=to)):
         x = pooled.clone().requires_grad_()
@@ -38,9 +43,10 @@ def test_unpool_has_the_native_operators_gradient(pool, native, size) -> None:
     assert torch.equal(*gradients)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("size", [(8, 12), (9, 13)])
-def test_unpool_keeps_channels_last(size) -> None:
-    image = torch.randn(2, 3, *size).to(memory_format=torch.channels_last)
+def test_unpool_keeps_channels_last(size, dtype) -> None:
+    image = torch.randn(2, 3, *size, dtype=dtype).to(memory_format=torch.channels_last)
     pooled, indices = F.max_pool2d(image, 2, return_indices=True)
     found = unpool(pooled, indices, list(size))
     assert found.is_contiguous(memory_format=torch.channels_last)
