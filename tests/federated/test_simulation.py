@@ -122,7 +122,8 @@ def test_no_image_and_no_name_of_one_reaches_the_server(trained, sites):
 )
 def test_a_hospital_that_fails_ends_the_run_with_an_error(sites, tmp_path, wrong, told):
     broken = tmp_path / "broken.yaml"
-    broken.write_text(yaml.safe_dump({**yaml.safe_load(sites[2].read_text()), **wrong}))
+    own = yaml.safe_load(sites[2].read_text()) | {"output_dir": str(tmp_path / "broken_out")} | wrong
+    broken.write_text(yaml.safe_dump(own))
     done = simulate([sites[0].with_name("south.yaml"), broken], tmp_path / "out", limit=4)
     assert done.returncode != 0
     assert told in done.stdout + done.stderr
