@@ -12,8 +12,10 @@ MONAI ?= 1.5.1 1.6.1
 LABEL_PYTHON ?= python3.11
 LABEL := .venv-label
 LABEL_STAMP := $(LABEL)/.installed
+FEDERATED := .venv-federated
+FEDERATED_STAMP := $(FEDERATED)/.installed
 
-.PHONY: help install run test bundle-check label-test hospital-test check format docs pictures wheel wheel-check clean
+.PHONY: help install run test bundle-check label-test hospital-test federated-test check format docs pictures wheel wheel-check clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -58,6 +60,16 @@ label-test: $(LABEL_STAMP)  ## set up .venv-label, start MONAI Label's server on
 hospital-test: $(LABEL_STAMP)  ## the same with an archive: Orthanc, from there to a DICOM SEG and back
 	$(LABEL)/bin/python -m pytest tests/hospital
 
+$(FEDERATED_STAMP): pyproject.toml constraints.txt constraints-federated.txt
+	$(PYTHON) -m venv $(FEDERATED)
+	$(FEDERATED)/bin/pip install --quiet --constraint constraints.txt torch
+	$(FEDERATED)/bin/pip install --quiet --constraint constraints.txt --constraint constraints-federated.txt \
+	  nvflare pytest --editable .
+	@touch $@
+
+federated-test: $(FEDERATED_STAMP)  ## set up .venv-federated and train over three hospitals in NVFlare's simulator
+	timeout --kill-after=10 1800 $(FEDERATED)/bin/python -m pytest tests/federated
+
 check: $(STAMP)  ## lint, format check and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -86,4 +98,4 @@ wheel-check: $(or $(wildcard dist/*.whl),wheel)  ## install the wheel of dist in
 	done
 
 clean:  ## remove what the commands made
-	rm -rf $(VENV) $(LABEL) runs build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LABEL) $(FEDERATED) runs build dist .pytest_cache .mypy_cache .ruff_cache

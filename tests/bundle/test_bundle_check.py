@@ -137,6 +137,7 @@ def test_metadata_names_the_classes_of_the_label_map():
         (["train.yaml", "paper.yaml"], "train"),
         (["train.yaml", "evaluate.yaml"], "train"),
         (["train.yaml", "multi_gpu_train.yaml"], "train"),
+        (["train.yaml", "federated.yaml"], "train"),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, list) else value,
 )
