@@ -54,8 +54,8 @@ def put(values: Tensor, positions: Tensor, dim: int, length: int) -> Tensor:
     """Return zeros of `length` along `dim`, with each value at its position, which no other value has."""
     if not torch.jit.is_scripting():  # which compiles nothing of this
         plain = not torch.jit.is_tracing() and not torch.compiler.is_compiling()
-        if plain and values.device.type == "cpu" and values.dtype in (torch.bfloat16, torch.float16):
-            return PutHalves.apply(values, positions, dim, length)
+        if plain and values.device.type == "cpu" and values.dtype in SAME_SIZE:
+            return PutBits.apply(values, positions, dim, length)
     shape = list(values.shape)
     shape[dim] = length
     # zeros -> scatter_ -> reshape, in this order: scattering into a flattened view exports to ONNX as zeros, and
@@ -64,8 +64,11 @@ def put(values: Tensor, positions: Tensor, dim: int, length: int) -> Tensor:
     return result.scatter_(dim, positions, values)
 
 
-class PutHalves(torch.autograd.Function):
-    """`put` of 16-bit floats as integers: on CPUs torch scatters those twenty times as fast."""
+SAME_SIZE = {torch.float32: torch.int32, torch.bfloat16: torch.int16, torch.float16: torch.int16}
+
+
+class PutBits(torch.autograd.Function):
+    """`put` of floats as integers of their size: on CPUs torch scatters those faster, 16 bits twenty times as fast."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, positions: Tensor, dim: int, length: int) -> Tensor:
@@ -75,7 +78,8 @@ class PutHalves(torch.autograd.Function):
         shape = list(values.shape)
         shape[dim] = length
         result = torch.zeros(shape, dtype=values.dtype)
-        result.view(torch.int16).scatter_(dim, positions, values.view(torch.int16))
+        integer = SAME_SIZE[values.dtype]
+        result.view(integer).scatter_(dim, positions, values.view(integer))
         return result
 
     @staticmethod
