@@ -126,10 +126,10 @@ class AverageWeights:
 
 
 class SeedEpochs:
-    """Seed every source of chance at the start of each epoch, from the run's seed and the epoch's number.
+    """Seed dropout and augmentation at the start of each epoch, from the run's seed and the epoch's number.
 
-    So an epoch shuffles and augments in the same way whether training came to it or was resumed at it. Of several
-    processes each draws its own dropout.
+    So an epoch is the same whether training came to it or was resumed at it; its order is the sampler's, which goes by
+    seed and epoch too. Of several processes each draws its own dropout.
 
     Args:
         seed: the run's seed.
@@ -144,7 +144,7 @@ class SeedEpochs:
         engine.add_event_handler(Events.EPOCH_STARTED, self)
 
     def __call__(self, engine: Engine) -> None:
-        """Seed torch, which seeds the loader's shuffling, and the training set's transforms."""
+        """Seed torch, which dropout draws from, and the training set's transforms."""
         epoch_seed = (self.seed * 100_003 + engine.state.epoch) % 2**32
         torch.manual_seed((epoch_seed + 1_000_003 * idist.get_rank()) % 2**32)
         self.dataset.epoch_seed = epoch_seed

@@ -75,12 +75,7 @@ class PutBits(torch.autograd.Function):
         """Return zeros with the values at their positions."""
         ctx.save_for_backward(positions)
         ctx.dim = dim
-        shape = list(values.shape)
-        shape[dim] = length
-        result = torch.zeros(shape, dtype=values.dtype)
-        integer = SAME_SIZE[values.dtype]
-        result.view(integer).scatter_(dim, positions, values.view(integer))
-        return result
+        return put(values.view(SAME_SIZE[values.dtype]), positions, dim, length).view(values.dtype)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:

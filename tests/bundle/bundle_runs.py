@@ -13,6 +13,17 @@ from monai_rescunet.bundle_root import bundle_root
 BUNDLE = bundle_root()
 TINY = [4, 4, 4, 4, 4]
 
+WITHOUT_CHANCE = """
+network_def#norm:
+image_head#dropout: 0.0
+optimizer: {_target_: torch.optim.SGD, params: '$[*@model.parameters(), *@head.parameters()]', lr: '@learning_rate'}
+train#random_transforms:
+  - {_target_: CenterSpatialCropd, keys: [image, label], roi_size: ['@roi_size', '@roi_size']}
+  - {_target_: monai_rescunet.transforms.ScaleBreastIntensityd, keys: image}
+  - {_target_: monai_rescunet.transforms.EncodeMixedSupervisiond, keys: label, levels: '@target_levels'}
+"""
+"""An overlay of train.yaml: plain gradient steps at a `learning_rate` to be given, and nothing that hangs on chance."""
+
 
 def command(configs: str | list[str], data: Path, out: Path, **overrides: Any) -> list[str]:
     """Return the command line of `python -m monai.bundle run`."""

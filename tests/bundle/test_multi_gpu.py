@@ -13,24 +13,13 @@ from typing import Any
 
 import pytest
 import torch
-from bundle_runs import BUNDLE, TINY, command, environment, run_bundle
+from bundle_runs import BUNDLE, TINY, WITHOUT_CHANCE, command, environment, run_bundle
 from monai.bundle import ConfigParser
 
 from monai_rescunet.networks import ResCUNet
 
 TRAIN = ["train.yaml", "multi_gpu_train.yaml"]
 TINY_RUN = {"roi_size": 64, "val_interval": 1, "amp": False, "max_epochs": 8}
-
-WITHOUT_CHANCE = """
-network_def#norm:
-image_head#dropout: 0.0
-learning_rate: 0.1
-optimizer: {_target_: torch.optim.SGD, params: '$[*@model.parameters(), *@head.parameters()]', lr: '@learning_rate'}
-train#random_transforms:
-  - {_target_: CenterSpatialCropd, keys: [image, label], roi_size: ['@roi_size', '@roi_size']}
-  - {_target_: monai_rescunet.transforms.ScaleBreastIntensityd, keys: image}
-  - {_target_: monai_rescunet.transforms.EncodeMixedSupervisiond, keys: label, levels: '@target_levels'}
-"""
 
 
 def torchrun(configs: list[str], data: Path, out: Path, **overrides: Any) -> list[str]:
@@ -83,7 +72,7 @@ def test_two_processes_train_the_network_that_one_trains(phantoms, uneven, tmp_p
     """Each step sees all masses, without chance or batch norm: nothing is left but how gradients are added up."""
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(WITHOUT_CHANCE)
-    settings = {"datalist": uneven, "fold": 1, "batch_size": 4, **TINY_RUN}
+    settings = {"datalist": uneven, "fold": 1, "batch_size": 4, "learning_rate": 0.1, **TINY_RUN}
     one = run_bundle(["train.yaml", str(recipe)], phantoms, tmp_path / "one", **settings)
     two = run_in_two([*TRAIN, str(recipe)], phantoms, tmp_path / "two", **settings)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from bundle_runs import BUNDLE, TINY
+from bundle_runs import BUNDLE, TINY, WITHOUT_CHANCE
 from monai.fl.client import MonaiAlgo
 from monai.fl.utils.constants import ExtraItems
 from monai.fl.utils.exchange_object import ExchangeObject
@@ -21,17 +21,6 @@ TRAIN = ["configs/train.yaml"]
 EVALUATE = ["configs/train.yaml", "configs/evaluate.yaml"]
 FEDERATED = "configs/federated.yaml"
 SETTINGS = {"features": TINY, "roi_size": 64, "amp": False, "test_time_flips": False, "batch_size": 8, "fold": "none"}
-
-WITHOUT_CHANCE = """
-network_def#norm:
-image_head#dropout: 0.0
-learning_rate: 1.0
-optimizer: {_target_: torch.optim.SGD, params: '$[*@model.parameters(), *@head.parameters()]', lr: '@learning_rate'}
-train#random_transforms:
-  - {_target_: CenterSpatialCropd, keys: [image, label], roi_size: ['@roi_size', '@roi_size']}
-  - {_target_: monai_rescunet.transforms.ScaleBreastIntensityd, keys: image}
-  - {_target_: monai_rescunet.transforms.EncodeMixedSupervisiond, keys: label, levels: '@target_levels'}
-"""
 
 pytestmark = pytest.mark.filterwarnings("ignore:executing the bundle config")
 
@@ -88,7 +77,9 @@ def test_averaging_clients_of_different_size_and_classes_is_training_on_all_thei
     for name, share in shares.items():
         write_datalist(tmp_path / f"{name}.json", share)
         assert len(read_datalist(tmp_path / f"{name}.json", phantoms)) == len(share)
-        clients[name] = client(phantoms, tmp_path / f"{name}.json", tmp_path / name, *overlays, max_epochs=9)
+        clients[name] = client(
+            phantoms, tmp_path / f"{name}.json", tmp_path / name, *overlays, max_epochs=9, learning_rate=1.0
+        )
 
     start = sent(clients["all"])
     common = pooled = start

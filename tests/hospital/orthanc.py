@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pydicom
 import pytest
-import requests
 from dicomweb_client import DICOMwebClient
-from label_server import free_port
+from label_server import STOP_SECONDS, free_port, wait_for_answer
 
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
-START_SECONDS, STOP_SECONDS = 60, 20
+START_SECONDS = 60
 
 
 class Orthanc:
@@ -52,20 +50,10 @@ class Orthanc:
                 [program, str(folder / "orthanc.json")], stdout=output, stderr=subprocess.STDOUT, cwd=folder
             )
         try:
-            self._wait(folder / "orthanc.log")
+            wait_for_answer(self._process, f"{self.url}/studies", folder / "orthanc.log", START_SECONDS)
         except BaseException:
             self.stop()
             raise
-
-    def _wait(self, log: Path) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._process.poll() is None:
-            try:
-                if requests.get(f"{self.url}/studies", timeout=10).ok:
-                    return
-            except requests.ConnectionError:
-                time.sleep(0.2)
-        raise RuntimeError(f"Orthanc does not answer:\n{log.read_text()[-3000:]}")
 
     def stop(self) -> None:
         """End it."""

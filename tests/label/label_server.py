@@ -31,6 +31,20 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def wait_for_answer(process: subprocess.Popen[bytes], url: str, log: Path, seconds: float) -> None:
+    """Return when a server that was just started answers at an address; raise what it has said if it does not."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended at its start:\n{log.read_text()[-3000:]}")
+        try:
+            if requests.get(url, timeout=30).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.2)
+    raise TimeoutError(f"no answer after {seconds} s:\n{log.read_text()[-3000:]}")
+
+
 def label_app(folder: Path, studies: Path | str, port: int) -> str:
     """Put an app in place as a user does, and return the command that this printed."""
     call = [sys.executable, "-m", "monai_rescunet.cli", "label-app", folder, "--studies", studies, "--port", port]
@@ -54,7 +68,6 @@ class LabelServer:
     def __init__(self, command: str, log: Path, **environment: str) -> None:
         self.url = f"http://127.0.0.1:{shlex.split(command)[-1]}"
         self.app = Path(shlex.split(command)[shlex.split(command).index("--app") + 1])
-        self.log = log
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         self.temporary = log.with_name("temporary")
         self.temporary.mkdir()
@@ -67,22 +80,10 @@ class LabelServer:
                 start_new_session=True,
             )
         try:
-            self._wait()
+            wait_for_answer(self._process, f"{self.url}/info/", log, START_SECONDS)
         except BaseException:
             self.stop()
             raise
-
-    def _wait(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                raise RuntimeError(f"the server ended at its start:\n{self.log.read_text()[-3000:]}")
-            try:
-                if requests.get(f"{self.url}/info/", timeout=30).ok:
-                    return
-            except requests.ConnectionError:
-                time.sleep(0.5)
-        raise TimeoutError(f"no answer after {START_SECONDS} s:\n{self.log.read_text()[-3000:]}")
 
     def stop(self) -> None:
         """End the server and whatever it started."""

@@ -1,0 +1,262 @@
+"""Bad input of every kind, and commands that meet it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from dicom_files import mammogram_dataset, write_mammogram
+from inbreast_files import Collection, circle, write_xls, write_xml
+from monai.bundle import ConfigWorkflow
+from PIL import Image
+from pydicom.uid import JPEG2000Lossless, RLELossless
+
+from monai_rescunet.cli import main
+from monai_rescunet.data import make_cbis_ddsm_phantoms, make_phantoms
+from monai_rescunet.errors import input_error_behind
+
+PIXELS = np.random.default_rng(0).integers(100, 4000, (120, 100)).astype(np.uint16)  # rows, columns
+BOX = "--box=30,30,70,80"
+Command = list[str]
+
+
+def predicts(write: Callable[[Path], object], name: str) -> Callable[[Path], Command]:
+    """Return a case: an image that `write` makes, and a good one after it."""
+
+    def case(folder: Path) -> Command:
+        write(folder / name)
+        good = write_mammogram(folder / "good.dcm", PIXELS)
+        return ["predict", str(folder / name), str(good), BOX, "--out", str(folder / "out")]
+
+    return case
+
+
+def prepares(layout: str, make: Callable[[Path], object], spoil: Callable[[Path], object]) -> Callable[[Path], Command]:
+    """Return a case: a collection of a layout that is made and then spoilt."""
+    name = {"inbreast": "inbreast", "folder": "data", "cbis-ddsm": "cbis"}[layout]
+
+    def case(folder: Path) -> Command:
+        make(folder / name)
+        spoil(folder / name)
+        return ["prepare", layout, str(folder / name), "--out", str(folder / "out" / "datalist.json")]
+
+    return case
+
+
+def make_inbreast(root: Path) -> None:
+    """Make an INbreast of seven images, the last of which, 20000006, is to be spoilt."""
+    collection = Collection(root)
+    for index in range(7):
+        collection.add(20000000 + index, index, "25"[index % 2], ("Mass", circle(60, 70, 20)))
+    collection.close()
+
+
+prepares_inbreast = partial(prepares, "inbreast", make_inbreast)
+prepares_folder = partial(prepares, "folder", partial(make_phantoms, count=12, size=(90, 100)))
+prepares_cbis_ddsm = partial(prepares, "cbis-ddsm", partial(make_cbis_ddsm_phantoms, count=4, size=(320, 400)))
+
+
+def infers(spoil: Callable[[Path], object]) -> Callable[[Path], Command]:
+    """Return a case: a mask that is spoilt after the datalist was written."""
+
+    def case(folder: Path) -> Command:
+        make_phantoms(folder / "data", count=12, size=(90, 100))
+        run_command(["prepare", "folder", str(folder / "data"), "--out", str(folder / "datalist.json")])
+        spoil(next((folder / "data" / "masks").glob("*.png")))
+        configs = Path(__file__).parents[1] / "bundle" / "configs"
+        return [
+            "bundle", str(configs / "inference.yaml"), str(folder / "data"), str(folder / "datalist.json"),
+            str(folder / "out"),
+        ]  # fmt: skip
+
+    return case
+
+
+def xml(content: bytes) -> Callable[[Path], object]:
+    return lambda root: (root / "AllXML" / "20000006.xml").write_bytes(content)
+
+
+def rois(*regions: tuple[str, list[tuple[float, float]]]) -> Callable[[Path], object]:
+    return lambda root: write_xml(root / "AllXML" / "20000006.xml", *regions)
+
+
+def table(change: Callable[[pd.DataFrame], pd.DataFrame], name: str = "labels.csv") -> Callable[[Path], object]:
+    """Change a table."""
+    return lambda data: change(pd.read_csv(data / name, dtype=str)).to_csv(data / name, index=False)
+
+
+def cell(column: str, value: str, name: str = "labels.csv") -> Callable[[Path], object]:
+    """Change a cell of the first row of a table."""
+    return table(lambda rows: rows.assign(**{column: [value, *rows[column][1:]]}), name)
+
+
+def twice(rows: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([rows, rows[:1]])
+
+
+def contradicting_xls(root: Path) -> None:
+    """Write an INbreast.xls that says BI-RADS 6 of the last image, and otherwise what the CSV says."""
+    write_xls(root, {"20000006": "6"})
+
+
+def small_cbis_mask(root: Path) -> None:
+    """Give the first mass a mask of another size; its crop has another one too."""
+    for path in (root / "Mass-Training_P_00001_LEFT_CC_1").rglob("000001.dcm"):
+        write_mammogram(path, PIXELS)
+
+
+def mask(value: int, size: tuple[int, int] = (90, 100)) -> Callable[[Path], object]:
+    return lambda path: Image.new("L", size, value).save(path)
+
+
+def compressed(path: Path) -> None:
+    dataset = mammogram_dataset(PIXELS)
+    dataset.file_meta.TransferSyntaxUID = RLELossless
+    dataset.compress(RLELossless, PIXELS)
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless  # what lies in it is no JPEG 2000
+    dataset.save_as(path, enforce_file_format=True)
+
+
+def predicts_good(folder: Path, out: str) -> Command:
+    good = write_mammogram(folder / "good.dcm", PIXELS)
+    return ["predict", str(good), BOX, "--out", str(folder / out)]
+
+
+def below_a_file(folder: Path) -> Command:
+    (folder / "out").write_text("a file")
+    return predicts_good(folder, "out/predictions")
+
+
+def full_disk(path: Path) -> None:
+    """Mount a disk without room."""
+    path.mkdir()
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", path], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"a full disk needs the right to mount one: {error}")
+    with pytest.raises(OSError, match="No space left"):
+        (path / "full").write_bytes(bytes(1 << 20))
+
+
+def predicts_onto_a_full_disk(folder: Path) -> Command:
+    full_disk(folder / "out")
+    return predicts_good(folder, "out")
+
+
+def prepares_onto_a_full_disk(folder: Path) -> Command:
+    command = prepares_folder(lambda data: None)(folder)
+    full_disk(folder / "out")
+    return command
+
+
+ENTITIES = b'<?xml version="1.0"?><!DOCTYPE plist [<!ENTITY a "b">]><plist version="1.0"><dict>&a;</dict></plist>'
+CBIS_TABLE = "mass_case_description_train_set.csv"
+STAR = [(60 + 30 * np.sin(4 * np.pi * k / 5), 70 - 30 * np.cos(4 * np.pi * k / 5)) for k in range(5)]
+
+CASES: dict[str, Callable[[Path], Command]] = {
+    "an image cut off in the middle": predicts(
+        lambda path: path.write_bytes(write_mammogram(path, PIXELS).read_bytes()[:-9000]), "bad.dcm"
+    ),
+    "an empty file": predicts(lambda path: path.write_bytes(b""), "bad.png"),
+    "a file that is no DICOM": predicts(lambda path: path.write_text("not an image"), "bad.dcm"),
+    "a DICOM file without pixels": predicts(lambda path: write_mammogram(path, PIXELS, PixelData=None), "bad.dcm"),
+    "another modality": predicts(lambda path: write_mammogram(path, PIXELS, Modality="CT"), "bad.dcm"),
+    "several frames (tomosynthesis)": predicts(
+        lambda path: write_mammogram(path, np.repeat(PIXELS, 2, 0), Rows=120, NumberOfFrames=2), "bad.dcm"
+    ),
+    "colour": predicts(
+        lambda path: write_mammogram(
+            path,
+            np.repeat(PIXELS, 3, 1),
+            Columns=100,
+            SamplesPerPixel=3,
+            PhotometricInterpretation="RGB",
+            PlanarConfiguration=0,
+        ),
+        "bad.dcm",
+    ),
+    "pixels that cannot be decoded": predicts(compressed, "bad.dcm"),
+    "a box outside the image": lambda folder: [
+        "predict",
+        str(write_mammogram(folder / "good.dcm", PIXELS)),
+        "--box=300,300,400,400",
+        "--out",
+        str(folder / "out"),
+    ],
+    "an output folder that cannot be written to": below_a_file,
+    "a full disk": predicts_onto_a_full_disk,
+    "a full disk for a datalist": prepares_onto_a_full_disk,
+    "XML cut off in the middle": prepares_inbreast(
+        lambda root: xml((root / "AllXML" / "20000006.xml").read_bytes()[:400])(root)
+    ),
+    "XML with entities": prepares_inbreast(xml(ENTITIES)),
+    "an image without a mass": prepares_inbreast(rois(("Calcification", [(50, 60)]))),
+    "a mass outside the image": prepares_inbreast(rois(("Mass", circle(900, 900, 20)))),
+    "points outside the image": prepares_inbreast(rois(("Mass", circle(0, 70, 20)))),
+    "a point far outside the image": prepares_inbreast(rois(("Mass", [(50, 60), (1e9, 60), (50, 90)]))),
+    "a dot named Mass": prepares_inbreast(rois(("Mass", [(50, 60)]))),
+    "a contour that crosses itself": prepares_inbreast(rois(("Mass", STAR))),
+    "`INbreast.xls` that contradicts `INbreast.csv`": prepares_inbreast(contradicting_xls),
+    "`INbreast.xls` cut off": prepares_inbreast(
+        lambda root: (root / "INbreast.xls").write_bytes(write_xls(root).read_bytes()[:3000])
+    ),
+    "a table without a column": prepares_folder(table(lambda rows: rows.drop(columns="label"))),
+    "an unknown label": prepares_folder(cell("label", "unsure")),
+    "a blank cell": prepares_folder(cell("image", "")),
+    "a row that stands twice": prepares_folder(table(twice)),
+    "rows that contradict each other": prepares_folder(
+        table(
+            lambda rows: pd.concat([rows, rows[:1].assign(label=["malignant", "benign"][rows.label[0] == "malignant"])])
+        )
+    ),
+    "a path that leaves the folder": prepares_folder(cell("image", "../elsewhere.png")),
+    "a mask of another size": prepares_folder(lambda data: mask(255, (20, 20))(next((data / "masks").glob("*.png")))),
+    "a CBIS-DDSM table without a column": prepares_cbis_ddsm(
+        table(lambda rows: rows.drop(columns="pathology"), CBIS_TABLE)
+    ),
+    "an unknown pathology": prepares_cbis_ddsm(cell("pathology", "UNPROVEN", CBIS_TABLE)),
+    "a blank pathology": prepares_cbis_ddsm(cell("pathology", "", CBIS_TABLE)),
+    "a CBIS-DDSM row that stands twice": prepares_cbis_ddsm(table(twice, CBIS_TABLE)),
+    "a CBIS-DDSM path that leaves the folder": prepares_cbis_ddsm(
+        cell("image file path", "../elsewhere/1/2/000000.dcm", CBIS_TABLE)
+    ),
+    "a CBIS-DDSM image that was not downloaded": prepares_cbis_ddsm(
+        lambda root: shutil.rmtree(root / "Mass-Training_P_00001_LEFT_CC")
+    ),
+    "a CBIS-DDSM mask of another size": prepares_cbis_ddsm(small_cbis_mask),
+    "an empty mask": infers(mask(0)),
+    "a mask with other values": infers(
+        lambda path: Image.fromarray(np.arange(9000, dtype=np.uint8).reshape(100, 90)).save(path)
+    ),
+}
+
+
+def run_command(arguments: Command) -> tuple[int, str]:
+    """Run the command line, or the bundle's inference, in this process; return exit status and last message."""
+    if arguments[0] == "bundle":
+        config, data, datalist, out, *strict = arguments[1:]
+        workflow = ConfigWorkflow(
+            config_file=config, logging_file=False, workflow_type="inference", bundle_root=str(Path(config).parents[1]),
+            dataset_dir=data, datalist=datalist, output_dir=out, strict=bool(strict),
+        )  # fmt: skip
+        workflow.initialize()
+        try:
+            workflow.run()
+        except Exception as error:
+            fault = input_error_behind(error)
+            assert fault is not None
+            return 1, str(fault)
+        return 0, ""
+    sys.argv = ["monai-rescunet", *arguments]
+    try:
+        main()
+    except SystemExit as end:
+        return (end.code or 0, "") if isinstance(end.code, int | None) else (1, str(end.code))
+    return 0, ""
