@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import torch
 from PIL import Image
 
 from monai_rescunet.errors import InputError
 
-__all__ = ["digest", "png_bytes", "relative_name", "write_atomically"]
+__all__ = ["digest", "png_bytes", "relative_name", "write_atomically", "write_state"]
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -37,6 +40,17 @@ def write_atomically(path: Path, content: str | bytes) -> None:
                 raise
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); choose an output folder with room") from error
+
+
+def write_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a state, of a network say, as `torch.save` does, but whole or not at all.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    content = BytesIO()
+    torch.save(state, content)
+    write_atomically(path, content.getvalue())
 
 
 def png_bytes(image: Image.Image) -> bytes:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import logging
 import re
-from io import BytesIO
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
-from monai.handlers import CheckpointLoader, CheckpointSaver
+from ignite.handlers import Checkpoint, global_step_from_engine
+from ignite.handlers.checkpoint import BaseSaveHandler
+from monai.handlers import CheckpointLoader
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from monai_rescunet.data.seeded import SeededCacheDataset
 from monai_rescunet.errors import InputError
-from monai_rescunet.files import write_atomically
+from monai_rescunet.files import write_state
 
 __all__ = [
     "AverageWeights",
@@ -35,10 +37,10 @@ logger = logging.getLogger(__name__)
 def find_checkpoint(directory: str | Path) -> str | None:
     """Return the checkpoint of the latest epoch that can be read whole, and log which one; None if there is none.
 
-    A process killed while it saved leaves a file that is cut off; the one before it is taken then.
+    A file that was cut off, in a copy say, is passed over and the one before it taken.
 
     Args:
-        directory: where `CheckpointSaver` wrote `checkpoint_epoch=N.pt`.
+        directory: where `TrainingCheckpoints` wrote `checkpoint_epoch=N.pt`.
     """
     epochs = {
         int(match[1]): path
@@ -60,7 +62,7 @@ def find_checkpoint(directory: str | Path) -> str | None:
 class TrainingCheckpoints:
     """Save all that training needs to go on, after every epoch, and go on from it when asked to.
 
-    Two checkpoints are kept, so that one is whole at any moment. A training that comes to its end writes the network
+    Two checkpoints are kept, so that there is one at any moment. A training that comes to its end writes the network
     alone, for evaluation and inference. Of several processes the first one saves; all of them read when they resume, so
     that `save_dir` must be a folder that every machine sees.
 
@@ -72,13 +74,13 @@ class TrainingCheckpoints:
 
     Raises:
         InputError: not resuming, and `save_dir` holds checkpoints of another training; or the processes see different
-            checkpoints in it.
+            checkpoints in it; or it cannot be written to.
     """
 
     def __init__(
         self, save_dir: str | Path, objects: dict[str, Any], final: nn.Module | None = None, resume: bool = False
     ) -> None:
-        self.save_dir, self.objects, self.final = str(save_dir), objects, final or objects["model"]
+        self.save_dir, self.objects, self.final = Path(save_dir), objects, final or objects["model"]
         self.load_path = find_checkpoint(save_dir) if resume else None
         if not resume and any(Path(save_dir).glob("checkpoint_epoch=*.pt")):
             raise InputError(
@@ -97,16 +99,35 @@ class TrainingCheckpoints:
         objects = {**self.objects, "trainer": engine}
         if self.load_path is not None:
             CheckpointLoader(self.load_path, objects, map_location=engine.state.device).attach(engine)
-        CheckpointSaver(self.save_dir, objects, save_interval=1, n_saved=2).attach(engine)
-        # not CheckpointSaver's save_final, which saves a training that failed as well
+        # not MONAI's CheckpointSaver: a file it had no room for stays behind cut off
+        checkpoint = Checkpoint(
+            objects,
+            _WholeFiles(self.save_dir),
+            n_saved=2,
+            filename_pattern="checkpoint_epoch={global_step}.pt",
+            global_step_transform=global_step_from_engine(engine),
+        )
+        engine.add_event_handler(Events.EPOCH_COMPLETED, checkpoint)
         engine.add_event_handler(Events.COMPLETED, self._save_model)
 
     def _save_model(self) -> None:
-        if idist.get_rank() > 0:
-            return
-        content = BytesIO()
-        torch.save(self.final.state_dict(), content)
-        write_atomically(Path(self.save_dir) / "model.pt", content.getvalue())
+        if idist.get_rank() == 0:
+            write_state(self.save_dir / "model.pt", self.final.state_dict())
+
+
+class _WholeFiles(BaseSaveHandler):
+    """Where the first process writes checkpoints, each whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, checkpoint: Mapping[str, Any], filename: str, metadata: Mapping[str, Any] | None = None) -> None:
+        if idist.get_rank() == 0:
+            write_state(self.folder / filename, checkpoint)
+
+    def remove(self, filename: str) -> None:
+        if idist.get_rank() == 0:
+            (self.folder / filename).unlink(missing_ok=True)
 
 
 class AverageWeights:

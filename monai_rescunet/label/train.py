@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from skimage.measure import regionprops
 
 from monai_rescunet.classes import BACKGROUND, CLASS_VALUES
 from monai_rescunet.errors import InputError, input_error_behind
-from monai_rescunet.files import png_bytes, write_atomically
+from monai_rescunet.files import png_bytes, write_atomically, write_state
 from monai_rescunet.label.archive import MammogramArchive
 from monai_rescunet.label.asked import asked_number, asked_whole
 from monai_rescunet.label.label_file import read_geometry
@@ -113,9 +112,7 @@ class MassTrainTask(TrainTask):
             ) from error
         promoted = after["dice"] > before["dice"] and after["accuracy"] >= before["accuracy"]
         if promoted:
-            content = BytesIO()
-            torch.save(workflow.parser.get_parsed_content("validated").state_dict(), content)
-            write_atomically(served, content.getvalue())
+            write_state(served, workflow.parser.get_parsed_content("validated").state_dict())
         logger.info("before %s, after %s: %s", before, after, "served now" if promoted else "the old weights stay")
         return {"before": before, "after": after, "promoted": promoted}
 

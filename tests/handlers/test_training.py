@@ -1,4 +1,6 @@
+import errno
 import logging
+import os
 
 import pytest
 import torch
@@ -31,6 +33,21 @@ def test_another_trainings_checkpoints_are_not_overwritten(tmp_path):
     torch.save({}, tmp_path / "checkpoint_epoch=1.pt")
     with pytest.raises(InputError, match="earlier training; go on with it with `--resume true`"):
         TrainingCheckpoints(tmp_path, {"model": torch.nn.Linear(1, 1)})
+
+
+def test_a_disk_that_fills_up_leaves_the_last_whole_checkpoint(tmp_path, monkeypatch):
+    trainer = Engine(lambda *_: None)
+    TrainingCheckpoints(tmp_path / "out", {"model": torch.nn.Linear(1, 1)}).attach(trainer)
+
+    def full(_: int) -> None:
+        if trainer.state.epoch == 4:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(InputError, match=r"checkpoint_epoch=4\.pt: cannot be written \(No space left"):
+        trainer.run([0], max_epochs=5)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["checkpoint_epoch=3.pt"]
+    assert find_checkpoint(tmp_path / "out") == str(tmp_path / "out" / "checkpoint_epoch=3.pt")
 
 
 def test_the_final_weights_are_the_average_of_the_last_steps():
