@@ -1,0 +1,35 @@
+"""`examples/experiment_on_slurm.py`, on this machine for want of Slurm."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("submitit", reason="submitit is the extra `cluster`")
+SCRIPT = Path(__file__).parents[2] / "examples" / "experiment_on_slurm.py"
+LEFT = "SegNet_mixed_fold1"
+
+
+@pytest.mark.parametrize(
+    ("roi_size", "status", "told", "failed"),
+    [(32, 0, "1 of 1 runs are finished", ""), (8, 1, "0 of 1 runs are finished", f"failed: {LEFT}")],
+)
+def test_each_unfinished_run_is_a_job_and_failed_ones_are_named(phantoms, tmp_path, roi_size, status, told, failed):
+    for name in ("SegNet_mixed_fold0", "SegNet_binary_fold0", "SegNet_binary_fold1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "finished.json").touch()
+    done = subprocess.run(
+        [
+            sys.executable, SCRIPT, phantoms, phantoms / "datalist.json", tmp_path, "--network", "SegNet",
+            "--set", "features=[4,4,4,4,4]", "--set", f"roi_size={roi_size}", "--set", "max_epochs=1",
+        ],
+        capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr[-2000:]
+    assert told in done.stdout
+    assert failed in done.stderr
+    assert (tmp_path / LEFT / "finished.json").is_file() == (status == 0)
