@@ -14,7 +14,7 @@ CLASS_VALUES = {BENIGN: 1, MALIGNANT: 2}
 """Value of each class of mass in the label map."""
 
 UNDECIDED = 3
-"""Value that only results hold: a mass outlined by a network of binary supervision, which decides on no class."""
+"""Value of a mass whose class nobody says: a rough mask without one, the outline of a network that decides on none."""
 
 WHOLE_IMAGE = "whole image"
 """What results have for a box where nothing said where the mass is."""

@@ -89,3 +89,9 @@ def test_the_bundle_is_written_whole_and_never_over_something(tmp_path):
     assert again.exit_code != 0
     assert "is there already" in str(again.exception)
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_the_bundle_is_written_into_the_empty_folder_one_stands_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("bundle", ".").exit_code == 0
+    assert (tmp_path / "configs" / "inference.yaml").is_file()

@@ -19,12 +19,15 @@ def bundle(out: Annotated[Path, typer.Argument(help="Folder to write; new or emp
     """Write the MONAI bundle, its configs, docs and weights, to a folder of your own."""
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise InputError(f"{out}: is there already; expected a new or an empty folder: choose another one")
+    out = out.resolve()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
             # `runs` is where the configs write to unless told otherwise
             whole = shutil.copytree(bundle_root(), Path(temporary) / out.name, ignore=shutil.ignore_patterns("runs"))
-            whole.rename(out)
+            out.mkdir(exist_ok=True)
+            for part in whole.iterdir():
+                part.rename(out / part.name)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror}); choose a folder with room") from error
     typer.echo(

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from glob import escape
 from os.path import commonpath, relpath
 from pathlib import Path
 
 from monai_rescunet.classes import CLASS_VALUES
 from monai_rescunet.data.collection import CollectionReport, Collector, Entry
 from monai_rescunet.data.datalist import path_below
-from monai_rescunet.data.reader import image_format, image_size
+from monai_rescunet.data.reader import image_format, image_size, image_stem
 from monai_rescunet.data.tables import read_csv_rows
 from monai_rescunet.errors import InputError
 from monai_rescunet.transforms.boxes import check_box
 
 __all__ = ["prepare_folder"]
 
-MASK_FOLDERS = ("mask", "masks")
+MASK_FOLDERS, IMAGE_FOLDERS = ("mask", "masks"), ("image", "images")
+Masks = dict[tuple[str, ...], list[Path]]
+"""Masks by the place and the stem of their image."""
 
 
 def prepare_folder(
@@ -36,9 +37,10 @@ def prepare_folder(
     - folders `benign` and `malignant` of images.
     - images, their class unknown.
 
-    Masks of an image are `<stem>_mask*` beside it, or files of its stem in a folder `mask` or `masks` beside its folder
-    `images`; several are one set of lesions. Without masks, `boxes.csv` with `image, x_min, y_min, x_max, y_max` has a
-    row a mass. With neither, the whole image is the region of interest.
+    Masks of an image are `<stem>_mask*` beside it, or files of its stem or of such a name in a folder `mask` or
+    `masks`, which may stand beside a folder `images` and hold the same folders; several are one set of lesions. Without
+    masks, `boxes.csv` with `image, x_min, y_min, x_max, y_max` has a row a mass. With neither, the whole image is the
+    region of interest.
 
     Args:
         roots: the folders; the paths of several are relative to their common parent, and their cases do not mix.
@@ -55,6 +57,10 @@ def prepare_folder(
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"{folder}: there is no such folder")
+        if sum(folder.is_relative_to(other) for other in folders) > 1:
+            raise InputError(
+                f"{folder}: stands twice, or lies in another of the folders; expected folders side by side"
+            )
     cropped = {Path(root).resolve() for root in crops}
     if not cropped <= set(folders):
         raise InputError(f"{', '.join(map(str, sorted(cropped - set(folders))))}: is none of the folders to prepare")
@@ -86,7 +92,7 @@ def _prefixed(entry: Entry, prefix: str) -> Entry:
 def _entries(root: Path, collector: Collector) -> list[Entry]:
     """Return the entries of one folder, the masses of one image one after the other."""
     listed = _listed(root, collector)
-    boxed = _boxed(root, {entry["image"]: entry for entry in listed}, collector)
+    boxed = _boxed(root, listed, collector)
     with_box = {entry["image"] for entry in boxed}
     images: dict[str, list[Entry]] = {entry["image"]: [] for entry in listed + boxed}
     for entry in [entry for entry in listed if entry["image"] not in with_box] + boxed:
@@ -126,16 +132,24 @@ def _listed(root: Path, collector: Collector) -> list[Entry]:
     """Return what labels.csv lists, or else the images there are."""
     path = root / "labels.csv"
     if not path.is_file():
-        return [entry for image in _images(root) for entry in collector.gather(str(image), _from_image, root, image)]
+        images, masks = _files(root)
+        entries = [entry for image in images for entry in collector.gather(str(image), _from_image, root, image, masks)]
+        for unclaimed in set(masks) - {_place(root, image) for image in images}:
+            for mask in masks[unclaimed]:
+                collector.note(str(mask), f"is a mask, and there is no image {unclaimed[-1]} that it belongs to")
+        return entries
     rows = read_csv_rows(path, ("image", "mask", "label"))
     return [entry for number, row in rows for entry in collector.gather(f"{path} row {number}", _from_row, root, row)]
 
 
-def _boxed(root: Path, known: dict[str, Entry], collector: Collector) -> list[Entry]:
+def _boxed(root: Path, listed: list[Entry], collector: Collector) -> list[Entry]:
     """Return the masses of boxes.csv, if it is there."""
     path = root / "boxes.csv"
     if not path.is_file():
         return []
+    known: dict[str, list[Entry]] = {}
+    for entry in listed:
+        known.setdefault(entry["image"], []).append(entry)
     rows = read_csv_rows(path, ("image", "x_min", "y_min", "x_max", "y_max"))
     return [
         entry for number, row in rows for entry in collector.gather(f"{path} row {number}", _from_box, root, row, known)
@@ -159,7 +173,7 @@ def _from_row(root: Path, row: dict[str, str]) -> Entry:
     return entry
 
 
-def _from_image(root: Path, image: Path) -> Entry:
+def _from_image(root: Path, image: Path, masks: Masks) -> Entry:
     """Return the entry of an image that no table describes."""
     path_below(root, _name(root, image))
     entry: Entry = {"image": _name(root, image), "case": _case(root, image)}
@@ -167,8 +181,7 @@ def _from_image(root: Path, image: Path) -> Entry:
     classes = [name.lower() for name in folders if name.lower() in CLASS_VALUES]
     if classes:
         entry["class"] = classes[0]
-    masks = _masks(image)
-    names = [_name(root, mask) for mask in masks]
+    names = [_name(root, mask) for mask in masks.get(_place(root, image), [])]
     for name in names:
         _check_mask(image, path_below(root, name))
     if names:
@@ -176,16 +189,23 @@ def _from_image(root: Path, image: Path) -> Entry:
     return entry
 
 
-def _from_box(root: Path, row: dict[str, str], known: dict[str, Entry]) -> Entry:
+def _from_box(root: Path, row: dict[str, str], known: dict[str, list[Entry]]) -> Entry:
     """Return the entry of a row of boxes.csv, with what else is known of its image."""
     image = _image(root, row["image"])
     try:
         box = [float(row[name]) for name in ("x_min", "y_min", "x_max", "y_max")]
     except ValueError:
         raise InputError("x_min, y_min, x_max, y_max are not four numbers") from None
+    name = _name(root, image)
+    listed = known.get(name, [{"case": _case(root, image)}])
+    if len(listed) > 1:
+        raise InputError(
+            f"{name} has {len(listed)} rows in labels.csv, and a box does not say which of them it is; their masks "
+            "tell where they are: remove the image's boxes"
+        )
     entry = {
-        **known.get(_name(root, image), {"case": _case(root, image)}),
-        "image": _name(root, image),
+        **listed[0],
+        "image": name,
         "box": list(check_box(box, image_size(image))),
     }
     if row.get("label"):
@@ -202,7 +222,7 @@ def _name(root: Path, path: Path) -> str:
 
 def _case(root: Path, image: Path) -> str:
     """Return the case of an image of which nothing is said: its own."""
-    return Path(_name(root, image)).with_suffix("").as_posix()
+    return Path(_name(root, image)).with_name(image_stem(image)).as_posix()
 
 
 def _class(text: str) -> str:
@@ -228,30 +248,26 @@ def _check_mask(image: Path, mask: Path) -> None:
         )
 
 
-def _is_mask(path: Path) -> bool:
-    return path.parent.name.lower() in MASK_FOLDERS or "_mask" in path.stem.lower()
+def _files(root: Path) -> tuple[list[Path], Masks]:
+    """Return the images below a folder that are not hidden, and their masks."""
+    images, masks = [], Masks()
+    for path in sorted(root.rglob("*")):
+        parts = path.relative_to(root).parts
+        if not path.is_file() or any(part.startswith(".") for part in parts):
+            continue
+        if path.suffix.lower() in (".csv", ".json", ".txt", ".md") or image_format(path) is None:
+            continue
+        if "_mask" in parts[-1].lower() or any(part.lower() in MASK_FOLDERS for part in parts[:-1]):
+            masks.setdefault(_place(root, path), []).append(path)
+        else:
+            images.append(path)
+    return images, masks
 
 
-def _images(root: Path) -> list[Path]:
-    """Return the images below a folder that are no masks and not hidden."""
-    return [
-        path
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
-        and path.suffix.lower() not in (".csv", ".json", ".txt", ".md")
-        and not _is_mask(path)
-        and image_format(path) is not None
-    ]
-
-
-def _masks(image: Path) -> list[Path]:
-    """Return the masks of an image."""
-    stem = image.name.removesuffix(".gz").rsplit(".", 1)[0]
-    folders = [image.parent / name for name in MASK_FOLDERS]
-    if image.parent.name.lower() == "images":
-        folders += [image.parent.parent / name for name in MASK_FOLDERS]
-    candidates = list(image.parent.glob(f"{escape(stem)}_mask*"))
-    for folder in folders:
-        candidates += [*folder.glob(f"{escape(stem)}.*"), *folder.glob(f"{escape(stem)}_mask*")]
-    return sorted(path for path in candidates if path.is_file() and image_format(path) is not None)
+def _place(root: Path, path: Path) -> tuple[str, ...]:
+    """Return what a mask shares with its image: the folders, but for those of images and of masks, and the stem."""
+    *folders, _ = path.relative_to(root).parts
+    stem = image_stem(path)
+    mask = stem.lower().find("_mask")
+    kept = (name for name in folders if name.lower() not in (*MASK_FOLDERS, *IMAGE_FOLDERS))
+    return (*kept, stem if mask < 0 else stem[:mask])

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 MODALITIES = ("MG", "RG")  # RG: digitised film
 MIN_SPACING_MM, MAX_SPACING_MM = 0.01, 1.0  # a detector's pixels measure 0.05 to 0.1 mm, a film scanner's 0.04 to 0.2
+SPACING_ROUNDING = 1e-3
 MAX_MAGNIFICATION = 5.0
 MAPPED_BYTES = 2**16  # of an element; smaller ones are read with the header
 DECODERS = {
@@ -125,7 +126,7 @@ def _metadata(dataset: pydicom.Dataset) -> dict[str, Any]:
 
 
 def mammogram_picture(path: Path) -> np.ndarray:
-    """Return a mammogram as its header says it is to be looked at: VOI LUT or window applied.
+    """Return a mammogram as its header says it is to be looked at: VOI LUT or window applied where that is possible.
 
     Args:
         path: a DICOM file.
@@ -137,7 +138,11 @@ def mammogram_picture(path: Path) -> np.ndarray:
         InputError: as `read_mammogram_dicom`.
     """
     dataset = _open(path)
-    picture = apply_voi_lut(_decode(dataset, path), dataset)
+    picture = _decode(dataset, path)
+    try:
+        picture = apply_voi_lut(picture, dataset)
+    except Exception as error:  # a window of no width, a table cut off
+        logger.warning("%s: its window cannot be applied (%s); the picture shows the stored values", path, error)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         picture = picture.max() - picture
     return picture.T
@@ -146,16 +151,17 @@ def mammogram_picture(path: Path) -> np.ndarray:
 def pixel_spacing(dataset: pydicom.Dataset) -> tuple[tuple[float, float] | None, str]:
     """Return the (column, row) spacing in mm, None if unknown, and where it comes from.
 
-    In this order: `calibrated`, Pixel Spacing (0028,0030) that differs from Imager Pixel Spacing or has a calibration
-    type (0028,0A02); `estimated`, Imager Pixel Spacing (0018,1164) over Estimated Radiographic Magnification Factor
-    (0018,1114), in the patient's plane; `detector`, Imager Pixel Spacing alone; `film`, Nominal Scanned Pixel Spacing
-    (0018,2010); `unknown`. A value over 1 mm or below 0.01 mm, or another than two numbers, is no mammogram's, nor is a
-    magnification below 1 or over 5: it is logged and passed over.
+    In this order: `calibrated`, Pixel Spacing (0028,0030) that differs from Imager Pixel Spacing by more than rounding
+    or has a calibration type (0028,0A02); `estimated`, Imager Pixel Spacing (0018,1164) over Estimated Radiographic
+    Magnification Factor (0018,1114), in the patient's plane; `detector`, Imager Pixel Spacing alone; `film`, Nominal
+    Scanned Pixel Spacing (0018,2010); `unknown`. A value over 1 mm or below 0.01 mm, or another than two numbers, is no
+    mammogram's, nor is a magnification below 1 or over 5: it is logged and passed over.
     """
     pixel = _spacing(dataset, "PixelSpacing")
     imager = _spacing(dataset, "ImagerPixelSpacing")
     scanned = _spacing(dataset, "NominalScannedPixelSpacing")
-    if pixel is not None and (pixel != imager or dataset.get("PixelSpacingCalibrationType")):
+    differs = imager is None or not np.allclose(pixel or 0, imager, rtol=SPACING_ROUNDING, atol=0)
+    if pixel is not None and (differs or dataset.get("PixelSpacingCalibrationType")):
         return pixel, "calibrated"
     if imager is not None:
         magnification = float(dataset.get("EstimatedRadiographicMagnificationFactor") or 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import warnings
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,15 @@ from monai_rescunet.classes import CLASS_VALUES
 from monai_rescunet.data.mammogram_dicom import MAX_SPACING_MM, read_mammogram_dicom
 from monai_rescunet.errors import InputError
 
-__all__ = ["MammogramReader", "image_format", "image_size"]
+__all__ = ["MammogramReader", "image_format", "image_size", "image_stem"]
 
 # every LoadImage builds all of MONAI's readers, one of which tells of a GPU decoder that is not used here
 warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
 logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
 
-GREY_MODES = ("1", "L", "I", "I;16", "I;16B", "I;16L", "F")
+GREY_MODES = ("L", "I", "I;16", "I;16B", "I;16L", "F")
+SUFFIXES = {".dcm", ".dicom", ".nii", *Image.registered_extensions()}
+BITS, PHOTOMETRIC = 258, 262  # tags of TIFF 6.0, section 8: BitsPerSample, PhotometricInterpretation
 
 
 def image_format(path: Path) -> str | None:
@@ -43,15 +46,21 @@ def image_format(path: Path) -> str | None:
         try:
             with gzip.open(path) as file:
                 head = file.read(352)
-        except (OSError, EOFError):
+        except (OSError, EOFError, zlib.error):
             return None
     if head[344:347] in (b"n+1", b"ni1") or head[4:7] in (b"n+2", b"ni2"):
         return "nifti"
     try:
         with Image.open(path) as image:
             return str(image.format).lower()
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
+
+
+def image_stem(path: Path) -> str:
+    """Return a file's name without the suffix of an image; names that are UIDs have dots, but no suffix."""
+    name = path.name.removesuffix(".gz")
+    return Path(name).stem if Path(name).suffix.lower() in SUFFIXES else path.name
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -124,9 +133,11 @@ class MammogramReader(ImageReader):
             found = "it is empty" if path.stat().st_size == 0 else "it is none of the known formats, or cut off"
             raise InputError(f"{path}: {found}; expected DICOM, NIfTI, PNG, JPEG, TIFF or PGM")
         try:
-            if kind == "dicom":
-                return read_mammogram_dicom(path)
-            return _read_nifti(path) if kind == "nifti" else _read_picture(path)
+            read = {"dicom": read_mammogram_dicom, "nifti": _read_nifti}.get(kind, _read_picture)
+            array, meta = read(path)
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise InputError(f"{path}: holds NaN or infinite values; expected finite grey levels")
+            return array, meta
         except InputError:
             raise
         except Exception as error:  # a decoder's own error says nothing of the file
@@ -141,18 +152,26 @@ def _read_picture(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
         if frames > 1:
             raise InputError(f"{path}: holds {frames} frames; expected a single image: save the frame that counts")
         array = _grey(image, path)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InputError(f"{path}: holds NaN or infinite values; expected finite grey levels")
     return array.T, {MetaKeys.AFFINE: np.eye(4), "spacing_source": "unknown"}
 
 
 def _grey(image: Image.Image, path: Path) -> np.ndarray:
     """Return the grey levels, `(rows, columns)`; a colour image is one only if its channels agree everywhere."""
+    if image.mode == "1":
+        return np.asarray(image.convert("L"))  # 0 and 255
     if image.mode in GREY_MODES:
-        return np.asarray(image)
+        array = np.asarray(image)
+        tags = getattr(image, "tag_v2", {})
+        if image.mode != "L" and tags.get(PHOTOMETRIC) == 0:  # white; Pillow inverts 8 bits alone
+            if array.dtype.kind == "f":
+                raise InputError(f"{path}: says that white is zero; expected black to be: save it with that")
+            array = 2 ** tags[BITS][0] - 1 - array
+        return array
     if image.mode == "P":
         indices = np.asarray(image)
-        if indices.max() <= max(CLASS_VALUES.values()):  # a label map with a palette to look at
+        used, palette = np.unique(indices), np.asarray(image.getpalette("RGB")).reshape(-1, 3)
+        told = len(np.unique(palette[used], axis=0)) == len(used) and (palette[used] == palette[used, :1]).all()
+        if not told and used.max() <= max(CLASS_VALUES.values()):  # a label map with colours to look at
             return indices
     channels = np.asarray(image.convert("RGBA"))
     if (channels[..., 3] != 255).any():

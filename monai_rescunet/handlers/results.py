@@ -21,7 +21,7 @@ from torch import Tensor
 
 from monai_rescunet.classes import CLASS_VALUES, COLOURS, NO_LESION, UNDECIDED, WHOLE_IMAGE
 from monai_rescunet.data.mammogram_dicom import mammogram_picture
-from monai_rescunet.data.reader import MammogramReader, image_format
+from monai_rescunet.data.reader import MammogramReader, image_format, image_stem
 from monai_rescunet.errors import InputError
 from monai_rescunet.files import png_bytes, relative_name, write_atomically
 from monai_rescunet.metrics import segmentation_metrics
@@ -144,7 +144,7 @@ class SaveMassResults:
         """Return the image's stem, with its folders before it where another image has the same."""
         relative = Path(relative_name(path, self.dataset_dir))
         bare = relative.name.removesuffix(".gz")
-        names = (Path(bare).stem, bare, "__".join((*relative.parent.parts, bare)).replace("/", ""))
+        names = (image_stem(relative), bare, "__".join((*relative.parent.parts, bare)).replace("/", ""))
         stem = next(name for name in names if name not in self._stems)
         self._stems[stem] = path
         return stem

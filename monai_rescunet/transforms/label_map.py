@@ -11,7 +11,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends, convert_to_tensor
 
-from monai_rescunet.classes import BACKGROUND, CLASS_VALUES, PAPER_GREY_LEVELS
+from monai_rescunet.classes import BACKGROUND, CLASS_VALUES, PAPER_GREY_LEVELS, UNDECIDED
 from monai_rescunet.errors import EMPTY_MASK, InputError
 
 __all__ = ["ToLabelMap", "ToLabelMapd"]
@@ -24,6 +24,9 @@ class ToLabelMap(Transform):
     mass is given, a binary mask: background and one other value, which becomes that class. Several channels, one mask
     each, are one set of lesions: their union.
 
+    Args:
+        undecided: accept a binary mask without a class too, as 3: it says where a mass is.
+
     Example:
         >>> import torch
         >>> ToLabelMap()(torch.tensor([[[0, 255], [0, 255]]]), "malignant").unique().tolist()
@@ -31,6 +34,9 @@ class ToLabelMap(Transform):
     """
 
     backend = [TransformBackends.TORCH]
+
+    def __init__(self, undecided: bool = False) -> None:
+        self.undecided = undecided
 
     def __call__(self, mask: NdarrayOrTensor, mass_class: str | None = None) -> torch.Tensor:
         """Return the label map, `(1, *spatial)`, uint8.
@@ -53,8 +59,7 @@ class ToLabelMap(Transform):
             label[mask == value] = label_value
         return label
 
-    @staticmethod
-    def _mapping(found: tuple[float, ...], mass_class: str | None) -> dict[float, int]:
+    def _mapping(self, found: tuple[float, ...], mass_class: str | None) -> dict[float, int]:
         """Say which label value each grey value found in the mask stands for."""
         if not found:
             raise InputError(EMPTY_MASK)
@@ -73,6 +78,8 @@ class ToLabelMap(Transform):
         named = {2: 2, 128: 1}.get(int(value)) if value in (2, 128) else None
         if mass_class is None:
             if named is None and value != 1:
+                if self.undecided:
+                    return {value: UNDECIDED}
                 raise InputError(
                     f"the mask holds only 0 and {value:g}, which does not say whether the mass is benign or malignant: "
                     "give its class beside it, or save a label map of 0, 1, 2"
@@ -89,15 +96,22 @@ class ToLabelMapd(MapTransform):
     Args:
         keys: the masks.
         class_key: where the entry holds `benign` or `malignant`; it may be missing.
+        undecided: as in `ToLabelMap`.
         allow_missing_keys: do nothing for an entry without a mask.
     """
 
     backend = ToLabelMap.backend
 
-    def __init__(self, keys: KeysCollection, class_key: str = "class", allow_missing_keys: bool = False) -> None:
+    def __init__(
+        self,
+        keys: KeysCollection,
+        class_key: str = "class",
+        undecided: bool = False,
+        allow_missing_keys: bool = False,
+    ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.class_key = class_key
-        self.to_label_map = ToLabelMap()
+        self.to_label_map = ToLabelMap(undecided)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return the entry with its masks replaced by label maps."""

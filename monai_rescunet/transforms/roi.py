@@ -115,15 +115,16 @@ class CropMassROI(InvertibleTransform):
             InputError: the box or point is malformed or outside the image.
         """
         longest = max(image_size)
+        whole = (image_size[0], image_size[1]) if self.roi_mode == "fitted" else (longest, longest)
         if box is not None:
             x_min, y_min, x_max, y_max = check_box(box, image_size)
             centre, size = ((x_min + x_max) / 2, (y_min + y_max) / 2), self._size(x_max - x_min, y_max - y_min, spacing)
         elif point is not None:
             centre, size = check_point(point, image_size), (self._window(spacing),) * 2
         else:
-            centre, size = (image_size[0] / 2, image_size[1] / 2), (longest, longest)
+            centre, size = (image_size[0] / 2, image_size[1] / 2), whole
         if max(size) > longest:
-            size = (longest, longest)
+            size = whole
         return Region.inside(image_size, centre, [max(side, min(self.min_side, longest)) for side in size])
 
     def _size(self, width: float, height: float, spacing: Sequence[float] | None) -> tuple[float, float]:

@@ -99,6 +99,55 @@ def test_class_folders_with_masks_beside_and_in_a_folder(tmp_path, add):
     assert [entry["class"] for entry in entries.values()].count("benign") == 1
 
 
+def test_masks_in_folders_of_their_own_are_found_however_they_are_spelled(tmp_path, add):
+    add("images/benign/a.png", "masks/benign/a.png", "images/malignant/a.png", "masks/malignant/a_mask.png")
+    add("Images/c.png", "Masks/c.png", "d.png", "d_Mask.png")
+    report = prepare_folder([tmp_path])
+    assert report.problems == []
+    assert {entry["image"]: entry["label"] for entry in report.entries} == {
+        "images/benign/a.png": "masks/benign/a.png",
+        "images/malignant/a.png": "masks/malignant/a_mask.png",
+        "Images/c.png": "Masks/c.png",
+        "d.png": "d_Mask.png",
+    }
+
+
+def test_names_with_dots_keep_their_own_masks_and_cases(tmp_path, add):
+    add("P1.png", "P1.L.png", "masks/P1.png", "masks/P1.L.png", "masks/1.2.840.0.png", "masks/1.2.840.1.png")
+    for uid in ("1.2.840.0", "1.2.840.1"):
+        write_mammogram(tmp_path / uid, GREY.astype(np.uint16))
+    report = prepare_folder([tmp_path])
+    assert {entry["case"]: entry["label"] for entry in report.entries} == {
+        case: f"masks/{case}.png" for case in ("P1", "P1.L", "1.2.840.0", "1.2.840.1")
+    }
+
+
+def test_a_mask_that_no_image_claims_is_told(tmp_path, add):
+    add("a.png", "masks/a.png", "masks/b.png")
+    (problem,) = prepare_folder([tmp_path]).problems
+    assert problem == f"{tmp_path / 'masks' / 'b.png'}: is a mask, and there is no image b that it belongs to"
+
+
+def test_boxes_of_an_image_with_several_listed_masses_are_not_guessed_at(tmp_path, add):
+    add("a.png", "m1.png", "m2.png")
+    csv(tmp_path / "labels.csv", "image,mask,label", "a.png,m1.png,benign", "a.png,m2.png,malignant")
+    csv(tmp_path / "boxes.csv", "image,x_min,y_min,x_max,y_max", "a.png,1,2,10,12", "a.png,11,2,20,12")
+    report = prepare_folder([tmp_path])
+    assert [(entry["label"], entry["class"]) for entry in report.entries] == [
+        ("m1.png", "benign"),
+        ("m2.png", "malignant"),
+    ]
+    assert len(report.problems) == 2
+    assert "has 2 rows in labels.csv, and a box does not say which" in report.problems[0]
+
+
+def test_folders_within_each_other_are_refused(tmp_path, add):
+    add("a.png", "extra/a.png")
+    for roots in ([tmp_path, tmp_path / "extra"], [tmp_path, tmp_path]):
+        with pytest.raises(InputError, match="stands twice, or lies in another of the folders"):
+            prepare_folder(roots)
+
+
 def test_boxes_are_masses_of_their_image(tmp_path, add):
     add("a.png", "b.png")
     csv(tmp_path / "boxes.csv", "image,x_min,y_min,x_max,y_max", "a.png,1,2,10,12", "a.png,11,2,20,12.5")

@@ -43,6 +43,12 @@ def test_stored_values_are_neither_rescaled_nor_windowed(tmp_path):
     assert len(np.unique(mammogram_picture(path))) < len(np.unique(PIXELS))
 
 
+def test_a_window_of_no_width_is_not_applied_to_the_picture(tmp_path, caplog):
+    path = write_mammogram(tmp_path / "a.dcm", PIXELS, WindowCenter=2000, WindowWidth=0)
+    assert np.array_equal(mammogram_picture(path), PIXELS.T)
+    assert "a.dcm: its window cannot be applied" in caplog.text
+
+
 def test_nothing_that_names_a_person_is_copied(tmp_path):
     _, meta = read_mammogram_dicom(write_mammogram(tmp_path / "a.dcm", PIXELS))
     assert "Doe" not in repr(meta)
@@ -69,6 +75,15 @@ def test_nothing_that_names_a_person_is_copied(tmp_path):
         (
             {"ImagerPixelSpacing": [0.1, 0.1], "EstimatedRadiographicMagnificationFactor": 1.25},
             (0.08, 0.08),
+            "estimated",
+        ),
+        (
+            {
+                "PixelSpacing": [0.09409, 0.09409],
+                "ImagerPixelSpacing": [0.0940909, 0.0940909],
+                "EstimatedRadiographicMagnificationFactor": 2,
+            },
+            (0.04704545, 0.04704545),
             "estimated",
         ),
         ({"PixelSpacing": [74.7, 46.6], "ImagerPixelSpacing": [0.094, 0.094]}, (0.094, 0.094), "detector"),

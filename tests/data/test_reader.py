@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import gzip
+import zlib
+from pathlib import Path
+
 import nibabel
 import numpy as np
 import pytest
@@ -8,7 +12,7 @@ from monai.transforms import LoadImaged
 from PIL import Image
 
 from monai_rescunet.data import MammogramReader
-from monai_rescunet.data.reader import image_format, image_size
+from monai_rescunet.data.reader import image_format, image_size, image_stem
 from monai_rescunet.errors import InputError
 
 GREY = np.random.default_rng(0).integers(0, 256, (6, 4), dtype=np.uint8)
@@ -103,11 +107,6 @@ def test_a_label_map_with_a_palette_keeps_its_values(tmp_path):
     assert load(tmp_path / "a.png")[0].tolist() == [[0, 2], [1, 0]]
 
 
-def test_a_one_bit_mask_is_zero_and_one(tmp_path):
-    Image.fromarray(GREY > 100).save(tmp_path / "a.png")
-    assert np.array_equal(load(tmp_path / "a.png")[0].numpy(), (GREY > 100).T)
-
-
 def test_several_masks_become_channels(write_png):
     paths = [write_png(GREY, "a.png"), write_png(GREY // 2, "b.png")]
     assert load(*paths).shape == (2, 4, 6)
@@ -143,3 +142,67 @@ def test_several_frames_are_refused(tmp_path):
     frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
     with pytest.raises(InputError, match="2 frames"):
         load(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("colours", [2, 3])
+def test_a_palette_of_greys_means_its_greys_and_one_of_colours_its_indices(tmp_path, colours):
+    grey = np.array([[0, 255, 0, 128 if colours == 3 else 255, 0, 0]], np.uint8)
+    quantised = Image.fromarray(grey).quantize(colours)
+    assert quantised.getpalette()[:3] != [0, 0, 0]  # Pillow puts the brightest first
+    quantised.save(tmp_path / "grey.png")
+    assert np.array_equal(load(tmp_path / "grey.png")[0].numpy(), grey.T)
+
+    labels = np.array([[0, 1, 2, 0]], np.uint8)
+    for palette in ([0, 0, 0, 86, 180, 233, 230, 97, 1], [0] * 9):
+        image = Image.fromarray(labels).convert("P")
+        image.putpalette(palette)
+        image.save(tmp_path / "labels.png")
+        assert np.array_equal(load(tmp_path / "labels.png")[0].numpy(), labels.T)
+
+
+def test_a_picture_of_one_bit_is_black_and_white(tmp_path):
+    Image.fromarray(np.array([[True, False, False]])).save(tmp_path / "bits.png")
+    assert load(tmp_path / "bits.png").flatten().tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("array", [GREY, DEEP])
+def test_a_tiff_whose_white_is_zero_is_inverted(tmp_path, array):
+    Image.fromarray(array).save(tmp_path / "a.tif", tiffinfo={262: 0})
+    with Image.open(tmp_path / "a.tif") as image:
+        assert image.tag_v2[262] == 0
+    stored = array if array.dtype != np.uint8 else 255 - array  # Pillow writes 8 bits inverted
+    expected = np.iinfo(array.dtype).max - stored
+    assert np.array_equal(load(tmp_path / "a.tif")[0].numpy(), expected.T)
+
+
+def test_nan_in_nifti_is_refused(tmp_path):
+    nibabel.save(nibabel.Nifti1Image(np.array([[1.0, np.nan]]), np.eye(4)), tmp_path / "a.nii")
+    with pytest.raises(InputError, match="holds NaN or infinite values"):
+        load(tmp_path / "a.nii")
+
+
+def test_damaged_gzip_and_a_picture_too_large_are_no_images(tmp_path, write_png):
+    damaged = bytearray(gzip.compress(bytes(1000)))
+    damaged[10] ^= 0xFF
+    (tmp_path / "a.nii.gz").write_bytes(damaged)
+    assert image_format(tmp_path / "a.nii.gz") is None
+
+    huge = bytearray(write_png(GREY, "b.png").read_bytes())
+    huge[16:24] = (20000).to_bytes(4, "big") * 2
+    huge[29:33] = zlib.crc32(huge[12:29]).to_bytes(4, "big")
+    (tmp_path / "b.png").write_bytes(huge)
+    assert image_format(tmp_path / "b.png") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("a.png", "a"),
+        ("a.nii.gz", "a"),
+        ("1.2.840.1", "1.2.840.1"),
+        ("1.2.840.1.dcm", "1.2.840.1"),
+        ("P1.L.tif", "P1.L"),
+    ],
+)
+def test_a_stem_is_the_name_without_the_suffix_of_an_image(name, stem):
+    assert image_stem(Path(name)) == stem

@@ -118,6 +118,12 @@ def test_images_of_one_stem_do_not_overwrite_each_other(tmp_path, write_png):
     assert sorted(int(np.asarray(Image.open(tmp_path / "out" / name)).max()) for name in labels) == [1, 2]
 
 
+def test_a_name_that_is_a_uid_is_kept_whole(tmp_path):
+    write_mammogram(tmp_path / "1.2.840.1", GREY.astype(np.uint16))
+    save(tmp_path / "out", mass(tmp_path / "1.2.840.1", slice(0, 20), slice(0, 10), 2, 0.8))
+    assert (tmp_path / "out" / "1.2.840.1_label.nii.gz").is_file()
+
+
 def test_without_an_output_folder_the_rows_and_masks_are_kept(write_png):
     handler = save(None, mass(write_png(GREY), slice(0, 20), slice(0, 10), 2, 0.9), keep_masks=True)
     assert handler.masks[0].sum() == 200

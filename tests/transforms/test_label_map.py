@@ -59,3 +59,8 @@ def test_dictionary_form_names_the_file():
     mask = MetaTensor(torch.zeros(1, 2, 2), meta={"filename_or_obj": "case7_mask.png"})
     with pytest.raises(InputError, match=r"^case7_mask\.png: .*empty"):
         ToLabelMapd(keys="label")({"label": mask, "class": "benign"})
+
+
+@pytest.mark.parametrize(("value", "expected"), [(255, 3), (7, 3), (128, 1), (2, 2)])
+def test_where_a_mask_only_says_where_the_mass_is_it_needs_no_class(value, expected):
+    assert ToLabelMap(undecided=True)(mask_of(0, value)).tolist() == [[[0, expected]]]

@@ -40,6 +40,10 @@ class TestRegion:
         """As a collection of crops has them: 1.1 times the longer side of a mass that is less high than wide."""
         assert CropMassROI("fitted", roi_context=1.25).region((256, 256), [12, 60, 244, 190]) == Region(0, 0, 256, 256)
 
+    @pytest.mark.parametrize("box", [None, [0, 0, 100, 380], [10, 20, 90, 370]])
+    def test_fitted_takes_a_narrow_crop_whole_without_reflecting_it(self, box):
+        assert CropMassROI("fitted", roi_context=1.1).region((100, 380), box) == Region(0, 0, 100, 380)
+
     def test_window_has_one_size_in_pixels_where_the_spacing_is_unknown(self):
         crop = CropMassROI("window", window_size=(45, 512))
         assert crop.region((2000, 2000), [990, 990, 1010, 1010]).width == 512
