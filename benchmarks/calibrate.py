@@ -28,6 +28,7 @@ from torch import Tensor
 
 from monai_rescunet.bundle_root import bundle_root
 from monai_rescunet.calibration import fit_calibration, save_calibration
+from monai_rescunet.files import relative_name
 from monai_rescunet.transforms import ModifiedOtsu
 
 mpl.use("Agg")
@@ -53,8 +54,8 @@ def out_of_fold(dataset_dir: str, datalist: str, checkpoint: Path, fold: int) ->
         (entry,), (output,) = engine.state.batch, engine.state.output
         maps.append(output["pred"].as_tensor())
         malignant.append(entry["class"] == "malignant")
-        name = Path(entry["image"].meta["filename_or_obj"]).relative_to(Path(dataset_dir).resolve())
-        collections.append(name.parts[0])
+        name = relative_name(entry["image"].meta["filename_or_obj"], dataset_dir)
+        collections.append(Path(name).parts[0])
 
     evaluator.add_event_handler(Events.ITERATION_COMPLETED, keep)
     evaluator.run()
@@ -67,6 +68,10 @@ def levels(factor: float) -> tuple[int, int]:
 
 def main(dataset_dir: str, datalist: str, runs: str, checkpoint: str) -> None:
     folders = sorted(Path(runs).glob("fold_[0-9]"))
+    if not folders:
+        raise SystemExit(
+            f"{runs}: has no folders fold_0, fold_1, ...; expected a training with --fold 0, 1, ... in each"
+        )
     table = []
     for number, folder in enumerate(folders):
         answers = out_of_fold(dataset_dir, datalist, folder / "model.pt", int(folder.name.removeprefix("fold_")))

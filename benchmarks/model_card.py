@@ -30,6 +30,7 @@ from sklearn.metrics import roc_auc_score
 
 from monai_rescunet.bundle_root import bundle_root
 from monai_rescunet.data import MammogramReader, read_datalist
+from monai_rescunet.files import relative_name
 
 GROUPS = ("shape", "margins", "density", "view", "size")
 BOXES = {"exact": 0.0, "jittered": 0.1}
@@ -63,7 +64,7 @@ def judged(dataset_dir: str, datalist: str, runs: Path, box_jitter: float, overl
             image = np.asarray(LoadImage(reader=MammogramReader)(Path(dataset_dir) / row["image"]))
             rows.append(row | features(image, mask))
     entries = pd.DataFrame(read_datalist(datalist, dataset_dir))
-    entries["image"] = [Path(path).relative_to(Path(dataset_dir).resolve()).as_posix() for path in entries["image"]]
+    entries["image"] = [relative_name(path, dataset_dir) for path in entries["image"]]
     table = pd.DataFrame(rows).merge(entries[["image", "mass", "class", "case", "fold", "collection"]])
     table["score"] = table.score.fillna(0).astype(float)
     return table

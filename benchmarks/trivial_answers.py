@@ -21,6 +21,7 @@ from torch import Tensor
 
 from monai_rescunet.bundle_root import bundle_root
 from monai_rescunet.data import MammogramReader, read_datalist
+from monai_rescunet.files import relative_name
 from monai_rescunet.metrics import segmentation_metrics
 from monai_rescunet.transforms import CropMassROId, ToLabelMapd
 
@@ -50,7 +51,7 @@ def main(dataset_dir: str, datalist: str, box_jitter: float = 0.0) -> None:
         crop = load(entry)
         region = crop["label"].applied_operations[-1]["extra_info"]["region"]
         inscribed = ellipse(crop["roi"]["box"], region, parameters["roi_size"])
-        collection = Path(entry["image"]).relative_to(Path(dataset_dir).resolve()).parts[0]
+        collection = Path(relative_name(entry["image"], dataset_dir)).parts[0]
         masses.append((collection, entry.get("fold", 0), crop["label"].as_tensor() > 0, inscribed))
 
     dice = defaultdict(list)

@@ -28,7 +28,7 @@ if [ -z "${INBREAST:-}" ]; then
   # shellcheck disable=SC2086  # two numbers
   monai-rescunet phantom "$inbreast" --layout inbreast ${SIZE:+--size $SIZE}
 fi
-monai-rescunet prepare inbreast "$inbreast" --out "$datalist"
+monai-rescunet prepare inbreast "$inbreast" --out "$datalist" || [ $? -eq 3 ] # 3: done, but for some
 
 train=$bundle/configs/train.yaml
 run "$train" --output_dir "$out/train" --fold 0 --max_epochs "${EPOCHS:-3}" "$@"

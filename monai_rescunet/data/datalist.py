@@ -24,17 +24,20 @@ __all__ = ["path_below", "read_datalist", "repeat_small_collections", "split_by_
 Entry = dict[str, Any]
 
 
-def read_datalist(path: str | Path, dataset_dir: str | Path, section: str = "training") -> list[Entry]:
+def read_datalist(
+    path: str | Path, dataset_dir: str | Path, section: str = "training", masks: bool = False
+) -> list[Entry]:
     """Return the entries of a datalist with absolute paths, the masses of one image one after the other.
 
     Args:
         path: the datalist.
         dataset_dir: folder that its paths are relative to.
         section: `training` or `testing`.
+        masks: every entry must have a mask or contour, as training and evaluation need them.
 
     Raises:
         InputError: the datalist is missing or malformed; an entry names a file that is not there or lies outside
-            `dataset_dir`, or has a value outside its range.
+            `dataset_dir`, has a value outside its range, or with `masks` none.
     """
     path = Path(path)
     try:
@@ -51,6 +54,11 @@ def read_datalist(path: str | Path, dataset_dir: str | Path, section: str = "tra
     for number, entry in enumerate(content[section]):
         try:
             entries.append(_checked(entry, Path(dataset_dir)))
+            if masks and not {"label", "contour"} & entries[-1].keys():
+                raise InputError(
+                    f"{entry['image']} has neither mask (label) nor contour; training and evaluation need one of every "
+                    "mass, a box or point serves inference alone"
+                )
         except InputError as error:
             raise InputError(f"{path}: entry {number} of {section!r}: {error}") from None
     masses: dict[str, list[Entry]] = {}

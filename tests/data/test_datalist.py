@@ -89,6 +89,14 @@ def test_what_is_no_datalist_is_refused(folder, content, message):
         read_datalist(folder / "d.json", folder)
 
 
+def test_training_needs_a_mask_or_contour_of_every_mass(folder):
+    entries = {"image": "images/a.png", "label": "masks/a.png"}, {"image": "images/b.png", "box": [0, 1, 2, 3]}
+    path = datalist_of(folder, *entries)
+    assert len(read_datalist(path, folder)) == 2
+    with pytest.raises(InputError, match=r"entry 1 of 'training': images/b\.png has neither mask .label. nor contour"):
+        read_datalist(path, folder, masks=True)
+
+
 def test_a_missing_datalist_says_how_to_make_one(folder):
     with pytest.raises(InputError, match=r"none\.json.*monai-rescunet prepare"):
         read_datalist(folder / "none.json", folder)
