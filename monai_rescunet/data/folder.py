@@ -134,9 +134,10 @@ def _listed(root: Path, collector: Collector) -> list[Entry]:
     if not path.is_file():
         images, masks = _files(root)
         entries = [entry for image in images for entry in collector.gather(str(image), _from_image, root, image, masks)]
-        for unclaimed in set(masks) - {_place(root, image) for image in images}:
-            for mask in masks[unclaimed]:
-                collector.note(str(mask), f"is a mask, and there is no image {unclaimed[-1]} that it belongs to")
+        claimed = {_place(root, image) for image in images}
+        for place, unclaimed in masks.items():
+            for mask in unclaimed if place not in claimed else ():
+                collector.note(str(mask), f"is a mask, and there is no image {place[-1]} that it belongs to")
         return entries
     rows = read_csv_rows(path, ("image", "mask", "label"))
     return [entry for number, row in rows for entry in collector.gather(f"{path} row {number}", _from_row, root, row)]

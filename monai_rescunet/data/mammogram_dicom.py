@@ -160,9 +160,10 @@ def pixel_spacing(dataset: pydicom.Dataset) -> tuple[tuple[float, float] | None,
     pixel = _spacing(dataset, "PixelSpacing")
     imager = _spacing(dataset, "ImagerPixelSpacing")
     scanned = _spacing(dataset, "NominalScannedPixelSpacing")
-    differs = imager is None or not np.allclose(pixel or 0, imager, rtol=SPACING_ROUNDING, atol=0)
-    if pixel is not None and (differs or dataset.get("PixelSpacingCalibrationType")):
-        return pixel, "calibrated"
+    if pixel is not None:
+        same = imager is not None and np.allclose(pixel, imager, rtol=SPACING_ROUNDING, atol=0)
+        if not same or dataset.get("PixelSpacingCalibrationType"):
+            return pixel, "calibrated"
     if imager is not None:
         magnification = float(dataset.get("EstimatedRadiographicMagnificationFactor") or 0)
         if 1 <= magnification <= MAX_MAGNIFICATION:

@@ -29,7 +29,7 @@ warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
 logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
 
 GREY_MODES = ("L", "I", "I;16", "I;16B", "I;16L", "F")
-SUFFIXES = {".dcm", ".dicom", ".nii", *Image.registered_extensions()}
+MEDICAL_SUFFIXES = (".dcm", ".dicom", ".nii")
 BITS, PHOTOMETRIC = 258, 262  # tags of TIFF 6.0, section 8: BitsPerSample, PhotometricInterpretation
 
 
@@ -59,8 +59,9 @@ def image_format(path: Path) -> str | None:
 
 def image_stem(path: Path) -> str:
     """Return a file's name without the suffix of an image; names that are UIDs have dots, but no suffix."""
-    name = path.name.removesuffix(".gz")
-    return Path(name).stem if Path(name).suffix.lower() in SUFFIXES else path.name
+    bare = Path(path.name.removesuffix(".gz"))
+    suffix = bare.suffix.lower()
+    return bare.stem if suffix in MEDICAL_SUFFIXES or suffix in Image.registered_extensions() else path.name
 
 
 def image_size(path: Path) -> tuple[int, int]:
