@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -28,6 +28,7 @@ from torch import Tensor
 
 from monai_rescunet.bundle_root import bundle_root
 from monai_rescunet.calibration import fit_calibration, save_calibration
+from monai_rescunet.classes import MALIGNANT
 from monai_rescunet.files import relative_name
 from monai_rescunet.transforms import ModifiedOtsu
 
@@ -39,6 +40,7 @@ class Answers(NamedTuple):
     maps: Tensor
     malignant: np.ndarray
     collections: list[str]
+    settings: dict[str, Any]
 
 
 def out_of_fold(dataset_dir: str, datalist: str, checkpoint: Path, fold: int) -> Answers:
@@ -59,7 +61,7 @@ def out_of_fold(dataset_dir: str, datalist: str, checkpoint: Path, fold: int) ->
 
     evaluator.add_event_handler(Events.ITERATION_COMPLETED, keep)
     evaluator.run()
-    return Answers(torch.stack(maps), np.array(malignant), collections)
+    return Answers(torch.stack(maps), np.array(malignant), collections, parser.get_parsed_content("scored"))
 
 
 def levels(factor: float) -> tuple[int, int]:
@@ -76,11 +78,11 @@ def main(dataset_dir: str, datalist: str, runs: str, checkpoint: str) -> None:
     for number, folder in enumerate(folders):
         answers = out_of_fold(dataset_dir, datalist, folder / "model.pt", int(folder.name.removeprefix("fold_")))
         decisions = {f: ModifiedOtsu(levels=levels(f))(answers.maps).decision for f in FACTORS}
-        scores = ModifiedOtsu()(answers.maps).score
+        answer = ModifiedOtsu()(answers.maps)
         for index, truth in enumerate(answers.malignant):
             row = {"fold": number, "collection": answers.collections[index], "malignant": truth}
-            row |= {"score": float(scores[index]), **{f: decisions[f][index] == "malignant" for f in FACTORS}}
-            table.append(row)
+            row |= {"found": bool(answer.lesion_found[index]), "score": float(answer.score[index])}
+            table.append(row | {f: decisions[f][index] == MALIGNANT for f in FACTORS})
     masses = pd.DataFrame(table)
 
     def best(subset: pd.DataFrame) -> float:
@@ -88,27 +90,30 @@ def main(dataset_dir: str, datalist: str, runs: str, checkpoint: str) -> None:
         top = [f for f, value in right.items() if value == max(right.values())]
         return top[len(top) // 2]
 
-    masses["decided"], masses["probability"] = False, 0.0
+    masses["decided"] = False
+    found = masses[masses.found].copy()  # no probability is told of the others
     for fold in masses.fold.unique():
-        own, others = masses.fold == fold, masses[masses.fold != fold]
-        masses.loc[own, "decided"] = masses.loc[own, best(others)].astype(bool)
-        nested = fit_calibration(others.score, others.malignant, checkpoint)
-        masses.loc[own, "probability"] = masses.loc[own, "score"].map(nested)
+        own = masses.fold == fold
+        masses.loc[own, "decided"] = masses.loc[own, best(masses[~own])].astype(bool)
+        own, others = found.fold == fold, found[found.fold != fold]
+        nested = fit_calibration(others.score, others.malignant, checkpoint, answers.settings)
+        found.loc[own, "probability"] = found.loc[own, "score"].map(nested)
     for collection, group in masses.groupby("collection"):
+        told = found[found.collection == collection]
         accuracy = (group.decided == group.malignant).mean()
         majority = max(group.malignant.mean(), 1 - group.malignant.mean())
-        brier = brier_score_loss(group.malignant, group.probability)
-        constant = group.malignant.mean() * (1 - group.malignant.mean())
+        brier = brier_score_loss(told.malignant, told.probability)
+        constant = told.malignant.mean() * (1 - told.malignant.mean())
         print(
-            f"{collection}: accuracy {accuracy:.3f} (majority {majority:.3f}), "
+            f"{collection}: {len(told)} of {len(group)} found, accuracy {accuracy:.3f} (majority {majority:.3f}), "
             f"sensitivity {group[group.malignant].decided.mean():.3f}, "
             f"specificity {1 - group[~group.malignant].decided.mean():.3f}, "
             f"Brier score {brier:.3f} (constant {constant:.3f})"
         )
     print(f"otsu_levels: {list(levels(best(masses)))}")
-    calibration = fit_calibration(masses.score, masses.malignant, checkpoint)
+    calibration = fit_calibration(found.score, found.malignant, checkpoint, answers.settings)
     print(f"{calibration} -> {save_calibration(calibration, checkpoint)}")
-    plot_reliability(masses, Path(runs) / "reliability.png")
+    plot_reliability(found, Path(runs) / "reliability.png")
 
 
 def plot_reliability(masses: pd.DataFrame, path: Path) -> None:

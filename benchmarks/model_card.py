@@ -8,7 +8,8 @@ RUNS holds `fold_N/model.pt`, each of which judges fold N. Other networks, train
 Exact boxes are those of the masks, jittered ones are off by 10 % (standard deviation) of their side at each edge. Dice
 is that of the whole image. The AUC is the mean over folds, since the scores of different networks share no scale. The
 forest classifies shape and texture of the predicted outline. Intervals are 95 % bootstrap intervals over cases. Rows by
-size, density, view, shape and margin need the columns of these names in each collection's `labels.csv`.
+size, density, view, shape and margin need the columns of these names in each collection's `labels.csv`; `border` tells
+whether the mask reaches the picture's border.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from monai_rescunet.bundle_root import bundle_root
 from monai_rescunet.data import MammogramReader, read_datalist
 from monai_rescunet.files import relative_name
 
-GROUPS = ("shape", "margins", "density", "view", "size")
+GROUPS = ("shape", "margins", "density", "view", "size", "border")
 BOXES = {"exact": 0.0, "jittered": 0.1}
 PEERS = Path(__file__).with_name("peers")
 OURS = "ours"
@@ -65,7 +66,7 @@ def judged(dataset_dir: str, datalist: str, runs: Path, box_jitter: float, overl
             rows.append(row | features(image, mask))
     entries = pd.DataFrame(read_datalist(datalist, dataset_dir))
     entries["image"] = [relative_name(path, dataset_dir) for path in entries["image"]]
-    table = pd.DataFrame(rows).merge(entries[["image", "mass", "class", "case", "fold", "collection"]])
+    table = pd.DataFrame(rows).merge(entries[["image", "mass", "class", "case", "fold", "collection", "label"]])
     table["score"] = table.score.fillna(0).astype(float)
     return table
 
@@ -97,8 +98,15 @@ def beside(own: pd.DataFrame, other: pd.DataFrame) -> tuple[str, str]:
     )
 
 
+def border(path: str) -> str:
+    """Return whether a mask is cut off by its picture's border."""
+    mask = np.asarray(LoadImage(reader=MammogramReader)(path))
+    edges = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
+    return "reached" if any(edge.any() for edge in edges) else "free"
+
+
 def described(table: pd.DataFrame, dataset_dir: str) -> pd.DataFrame:
-    """Return the table with what the collections' own tables say of their masses."""
+    """Return the table with what the collections' own tables say of their masses, and their masks of the border."""
     known = []
     for collection in table.collection.unique():
         labels = pd.read_csv(Path(dataset_dir) / collection / "labels.csv")
@@ -106,7 +114,7 @@ def described(table: pd.DataFrame, dataset_dir: str) -> pd.DataFrame:
         if "crop_side_px" in labels:
             labels["size"] = pd.qcut(labels["crop_side_px"], 3, labels=["small", "medium", "large"]).astype(str)
         known.append(labels[["image", *[name for name in GROUPS if name in labels]]])
-    return table.merge(pd.concat(known), on="image", how="left")
+    return table.merge(pd.concat(known), on="image", how="left").assign(border=table.label.map(border))
 
 
 def networks(dataset_dir: str, datalist: str, runs: dict[str, Path]) -> tuple[Table, pd.DataFrame]:
@@ -136,14 +144,13 @@ def main(dataset_dir: str, datalist: str, runs: str, *others: str) -> None:
         console.print(f"answers that look at no pixel, {boxes} boxes")
         trivial_answers.main(dataset_dir, datalist, jitter)
     exact = described(exact, dataset_dir)
-    details = Table("masses with", "", "masses", "malignant", "Dice", "AUC")
+    details = Table("collection", "masses with", "", "masses", "malignant", "Dice", "AUC")
     for name in (name for name in GROUPS if name in exact):
-        for value, group in exact.groupby(name):
+        for (collection, value), group in exact.groupby(["collection", name]):
             if len(group) >= 40:
                 malignant = f"{(group['class'] == 'malignant').mean():.2f}"
-                details.add_row(
-                    name, str(value), str(len(group)), malignant, f"{group.dice.mean():.3f}", f"{auc(group):.3f}"
-                )
+                figures = (f"{group.dice.mean():.3f}", f"{auc(group):.3f}")
+                details.add_row(collection, name, str(value), str(len(group)), malignant, *figures)
     console.print(details)
 
 

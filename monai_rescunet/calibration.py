@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, logit
@@ -30,25 +31,30 @@ class Calibration:
         slope, intercept: of the line in logits.
         masses: number of masses it was fitted on.
         weights: SHA-256 of the weights that it belongs to.
+        settings: what else the scores depend on: the region of interest, flips.
     """
 
     slope: float
     intercept: float
     masses: int
     weights: str
+    settings: dict[str, Any]
 
     def __call__(self, score: float) -> float:
         """Return the probability of malignancy, in (0, 1), of a score in [0, 1]."""
         return float(expit(self.slope * logit(np.clip(score, SMALLEST, 1 - SMALLEST)) + self.intercept))
 
 
-def fit_calibration(scores: Sequence[float], malignant: Sequence[bool], checkpoint: str | Path) -> Calibration:
+def fit_calibration(
+    scores: Sequence[float], malignant: Sequence[bool], checkpoint: str | Path, settings: Mapping[str, Any]
+) -> Calibration:
     """Fit the scores of masses that the networks giving them have not seen.
 
     Args:
         scores: in [0, 1].
         malignant: the truth, one for each score.
         checkpoint: the weights that the calibration is for.
+        settings: those that the scores were made with.
 
     Raises:
         InputError: the masses are not of both classes.
@@ -57,7 +63,13 @@ def fit_calibration(scores: Sequence[float], malignant: Sequence[bool], checkpoi
         raise InputError("the masses are all of one class; a calibration needs both")
     logits = logit(np.clip(np.asarray(scores, dtype=float), SMALLEST, 1 - SMALLEST))
     line = LogisticRegression(C=np.inf).fit(logits[:, None], np.asarray(malignant))
-    return Calibration(float(line.coef_[0, 0]), float(line.intercept_[0]), len(logits), digest(Path(checkpoint)))
+    return Calibration(
+        slope=float(line.coef_[0, 0]),
+        intercept=float(line.intercept_[0]),
+        masses=len(logits),
+        weights=digest(Path(checkpoint)),
+        settings=dict(settings),
+    )
 
 
 def calibration_path(checkpoint: str | Path) -> Path:
@@ -73,10 +85,14 @@ def save_calibration(calibration: Calibration, checkpoint: str | Path) -> Path:
     return path
 
 
-def load_calibration(checkpoint: str | Path) -> Calibration | None:
+def load_calibration(checkpoint: str | Path, settings: Mapping[str, Any]) -> Calibration | None:
     """Return the calibration that lies beside some weights; None, so that no probability is told, if there is none.
 
-    One that was fitted for other weights is passed over with a warning.
+    One that was fitted for other weights, or for scores of other settings, is passed over with a warning.
+
+    Args:
+        checkpoint: the weights.
+        settings: those that scores are made with.
 
     Raises:
         InputError: the file is malformed.
@@ -90,5 +106,14 @@ def load_calibration(checkpoint: str | Path) -> Calibration | None:
         raise InputError(f"{path}: is no calibration ({error}); fit it again, or delete it") from error
     if calibration.weights != digest(Path(checkpoint)):
         logger.warning("%s belongs to other weights than %s: no probability is told", path, checkpoint)
+        return None
+    if calibration.settings != settings:
+        differing = {
+            name: (calibration.settings.get(name), settings.get(name))
+            for name in {**calibration.settings, **settings}
+            if calibration.settings.get(name) != settings.get(name)
+        }
+        changes = "; ".join(f"{name} is {now}, there {then}" for name, (then, now) in differing.items())
+        logger.warning("%s is for scores of other settings (%s): no probability is told", path, changes)
         return None
     return calibration

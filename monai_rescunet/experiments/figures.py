@@ -17,7 +17,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score, roc_curve
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from monai_rescunet.calibration import fit_calibration
-from monai_rescunet.classes import BENIGN, CLASS_VALUES, MALIGNANT, PAPER_GREY_LEVELS
+from monai_rescunet.classes import BENIGN, CLASS_VALUES, MALIGNANT, NO_LESION, PAPER_GREY_LEVELS
 from monai_rescunet.experiments.otsu_modes import compare_otsu_modes, thresholds_of
 from monai_rescunet.experiments.results import Results
 from monai_rescunet.files import write_atomically
@@ -156,12 +156,15 @@ def reliability(results: Results, networks: list[str]) -> Plot:
     """Return how often masses of a told probability are malignant; each fold is calibrated on the others' scores."""
     network = _reference(results, networks)
     masses = results.of(network, "mixed")
+    masses = masses[masses["decision"] != NO_LESION]  # no probability is told of those
     malignant = masses["class"] == MALIGNANT
     told = pd.Series(np.nan, index=masses.index)
     for fold, folder in results.folders(network, "mixed").items():
         others = masses["fold"] != fold
         if malignant[others].nunique() == 2:
-            line = fit_calibration(masses["score"][others].tolist(), malignant[others].tolist(), folder / "model.pt")
+            line = fit_calibration(
+                masses["score"][others].tolist(), malignant[others].tolist(), folder / "model.pt", {}
+            )
             told[~others] = masses["score"][~others].map(line)
     figure = Figure(figsize=(4.4, 4.2), layout="constrained")
     axes = figure.subplots()
