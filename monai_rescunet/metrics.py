@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_sc
 from torch import Tensor
 
 from monai_rescunet.classes import BENIGN, MALIGNANT
+from monai_rescunet.transforms.histogram import GREY_LEVELS, quantise
 
 __all__ = ["SEGMENTATION_METRICS", "PixelROC", "classification_metrics", "segmentation_metrics"]
 
@@ -34,15 +36,18 @@ def segmentation_metrics(mask: Tensor, truth: Tensor) -> dict[str, float]:
         truth: annotated mass, bool, `(1, *spatial)`.
 
     Returns:
-        `accuracy, sensitivity, specificity, dice, jaccard, mcc`. An empty mask has Dice, Jaccard and MCC 0. What the
-        maps cannot say (specificity without background) is NaN.
+        `accuracy, sensitivity, specificity, dice, jaccard, mcc`. An empty mask has Dice and Jaccard 0; the MCC is 0
+        where mask or truth has pixels of one kind only. What the maps cannot say (specificity without background) is
+        NaN.
     """
     confusion = get_confusion_matrix(mask[None].float(), truth[None].float())
     figures = {
         name: float(compute_confusion_matrix_metric(metric, confusion)) for name, metric in SEGMENTATION_METRICS.items()
     }
     if not mask.any():
-        figures |= {"dice": 0.0, "jaccard": 0.0, "mcc": 0.0}  # MCC is 0/0 there
+        figures |= {"dice": 0.0, "jaccard": 0.0}
+    if math.isnan(figures["mcc"]):
+        figures["mcc"] = 0.0
     return figures
 
 
@@ -54,7 +59,7 @@ class PixelROC:
     """
 
     def __init__(self) -> None:
-        self.histograms = np.zeros((2, 256), dtype=np.int64)  # outside, inside
+        self.histograms = np.zeros((2, GREY_LEVELS), dtype=np.int64)  # outside, inside
 
     def update(self, discriminative_map: Tensor, truth: Tensor) -> None:
         """Add the pixels of one mass.
@@ -63,16 +68,16 @@ class PixelROC:
             discriminative_map: M in [0, 1], `(1, *spatial)`.
             truth: annotated mass, bool, `(1, *spatial)`.
         """
-        levels = torch.round(discriminative_map.float() * 255).long().cpu()
+        levels = quantise(discriminative_map).cpu()
         for side, inside in enumerate((~truth.cpu(), truth.cpu())):
-            self.histograms[side] += torch.bincount(levels[inside], minlength=256).numpy()
+            self.histograms[side] += torch.bincount(levels[inside], minlength=GREY_LEVELS).numpy()
 
     def auc(self) -> float | None:
         """Return the area under the curve; None where there are pixels of one kind only."""
         if (self.histograms.sum(axis=1) == 0).any():
             return None
-        levels = np.tile(np.arange(256), 2)
-        return float(roc_auc_score(np.repeat([0, 1], 256), levels, sample_weight=self.histograms.ravel()))
+        levels = np.tile(np.arange(GREY_LEVELS), 2)
+        return float(roc_auc_score(np.repeat([0, 1], GREY_LEVELS), levels, sample_weight=self.histograms.ravel()))
 
 
 def classification_metrics(

@@ -28,6 +28,12 @@ def test_segmentation_figures_are_those_of_scikit_learn(mask, truth):
         assert np.nan_to_num(figures["mcc"]) == pytest.approx(matthews_corrcoef(*flat), abs=1e-5)
 
 
+def test_a_mask_of_everything_has_an_mcc_of_zero():
+    truth = torch.zeros(1, 8, 8, dtype=torch.bool)
+    truth[0, :2, :2] = True
+    assert segmentation_metrics(torch.ones_like(truth), truth)["mcc"] == 0
+
+
 def test_an_empty_mask_has_dice_jaccard_and_mcc_zero():
     figures = segmentation_metrics(torch.zeros(1, 8, 8, dtype=torch.bool), torch.ones(1, 8, 8).tril().bool())
     assert (figures["dice"], figures["jaccard"], figures["mcc"], figures["sensitivity"]) == (0, 0, 0, 0)

@@ -62,7 +62,7 @@ class DrawContourd(MapTransform):
     """Draw the mask of an entry that has a `contour` instead of a mask file, in the size of its image.
 
     Args:
-        keys: where the mask is put, binary, `(1, columns, rows)`, uint8.
+        keys: where the mask is put, `(1, columns, rows)`, uint8: 0 and 255, as a contour says nothing of the class.
         contour_key: where an entry may say `FILE.xml#0,2`: an OsiriX file and the regions in it; without it, nothing
             is done.
         image_key: the loaded image.
@@ -82,7 +82,7 @@ class DrawContourd(MapTransform):
         if d.get(self.contour_key) is None:
             return d
         image = d[self.image_key]
-        mask = torch.from_numpy(draw_contour(d[self.contour_key], image.shape[1:]))[None]
+        mask = torch.from_numpy(draw_contour(d[self.contour_key], image.shape[1:]))[None] * 255
         path, _ = split_contour(d[self.contour_key])
         meta = dict(image.meta, filename_or_obj=str(path)) if isinstance(image, MetaTensor) else None
         affine = image.affine if isinstance(image, MetaTensor) else None

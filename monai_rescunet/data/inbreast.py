@@ -70,7 +70,7 @@ def prepare_inbreast(
     if not report.entries:
         details = f": {report.problems[0]}" if report.problems else ""
         raise InputError(f"{folder}: no mass is to be had{details}")
-    report.notes = _counts(report.entries, table)
+    report.notes = _counts(report.entries, table, names)
     bare = [
         row["File Name"] for _, row in table.rows if row["Bi-Rads"] != "1" and not _has_xml(folder, row["File Name"])
     ]
@@ -159,7 +159,7 @@ def _box(roi: OsirixROI, image_size: tuple[int, int]) -> list[int]:
     return [x, y, x + mask.shape[0], y + mask.shape[1]]
 
 
-def _counts(entries: list[Entry], table: InbreastTable) -> list[str]:
+def _counts(entries: list[Entry], table: InbreastTable, names: tuple[str, ...]) -> list[str]:
     """Return the counts beside those that others report, and the rule that gave them."""
     classes = {row["File Name"]: BIRADS_CLASSES.get(row["Bi-Rads"].lower()) for _, row in table.rows}
     masses = Counter(entry["class"] for entry in entries)
@@ -167,7 +167,8 @@ def _counts(entries: list[Entry], table: InbreastTable) -> list[str]:
     notes = [
         f"INbreast: {len(classes)} images; masses: {masses[BENIGN]} benign, {masses[MALIGNANT]} malignant; "
         f"images with a mass: {_per_class(pictures, classes)}",
-        "rule: BI-RADS 2, 3 benign; 4, 5, 6 malignant; a mass is a contour named Mass with pixels inside the image",
+        "rule: BI-RADS 2, 3 benign; 4, 5, 6 malignant; a mass is a contour named "
+        f"{' or '.join(name.capitalize() for name in names)} with pixels inside the image",
     ]
     if table.marked is not None:
         notes.append(

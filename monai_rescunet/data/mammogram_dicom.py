@@ -11,7 +11,7 @@ import pydicom
 from monai.utils import MetaKeys
 from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
-from pydicom.pixels import apply_voi_lut
+from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from monai_rescunet.errors import InputError
@@ -45,8 +45,9 @@ def read_mammogram_dicom(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
         path: a DICOM file.
 
     Returns:
-        The values, `(columns, rows)`, of the file's integer type, and the metadata: `affine`, `spacing` ((column, row)
-        in mm, absent where unknown), `spacing_source`, `laterality`, `view`, `sop_instance_uid`.
+        The values, `(columns, rows)`, of the file's integer type, and the metadata: `affine`, as ITK has the image,
+        `spacing` ((column, row) in mm, absent where unknown), `spacing_source`, `laterality`, `view`,
+        `sop_instance_uid`.
 
     Raises:
         InputError: the file is damaged, no mammogram, multi-frame, in colour, without pixels, or no installed decoder
@@ -106,6 +107,7 @@ class MappedMammogram:
     def read(self, columns: slice, rows: slice) -> np.ndarray:
         """Return the values of a part, `(columns, rows)`, equal to those of `read_mammogram_dicom`."""
         pixels = np.array(self._stored[rows, columns])
+        pixels &= (1 << self._dataset.BitsStored) - 1  # what lies above them is no grey: overlays in old files
         if self._dataset.PhotometricInterpretation == "MONOCHROME1":
             pixels = _inverted(pixels, self._dataset)
         return pixels.T
@@ -114,7 +116,7 @@ class MappedMammogram:
 def _metadata(dataset: pydicom.Dataset) -> dict[str, Any]:
     spacing, source = pixel_spacing(dataset)
     meta: dict[str, Any] = {
-        MetaKeys.AFFINE: np.diag([*(spacing or (1.0, 1.0)), 1.0, 1.0]),
+        MetaKeys.AFFINE: _affine(dataset),
         "spacing_source": source,
         "laterality": str(dataset.get("ImageLaterality") or dataset.get("Laterality") or ""),
         "view": str(dataset.get("ViewPosition") or ""),
@@ -125,8 +127,21 @@ def _metadata(dataset: pydicom.Dataset) -> dict[str, Any]:
     return meta
 
 
+def _affine(dataset: pydicom.Dataset) -> np.ndarray:
+    """Return the geometry in which ITK, and so the viewers, have a mammogram, whatever its pixels measure in truth.
+
+    It has neither position nor orientation, so it lies at the origin along DICOM's axes, left and posterior; an affine
+    points right and anterior.
+    """
+    scanned = dataset.get("SOPClassUID") == SecondaryCaptureImageStorage
+    keywords = ("PixelSpacing", "NominalScannedPixelSpacing") if scanned else ("ImagerPixelSpacing",)
+    known = (lengths for word in keywords if len(lengths := _lengths(dataset, word)) == 2)
+    row, column = next((lengths for lengths in known if all(0 < length < np.inf for length in lengths)), (1.0, 1.0))
+    return np.diag([-column, -row, 1.0, 1.0])
+
+
 def mammogram_picture(path: Path) -> np.ndarray:
-    """Return a mammogram as its header says it is to be looked at: VOI LUT or window applied where that is possible.
+    """Return a mammogram as its header says it is to be looked at, with its modality and VOI tables where that can be.
 
     Args:
         path: a DICOM file.
@@ -140,7 +155,10 @@ def mammogram_picture(path: Path) -> np.ndarray:
     dataset = _open(path)
     picture = _decode(dataset, path)
     try:
-        picture = apply_voi_lut(picture, dataset)
+        rescaled = apply_modality_lut(picture, dataset)
+        if "VOILUTSequence" in dataset:  # looked up by whole numbers
+            rescaled = np.rint(rescaled).astype(np.int32)
+        picture = apply_voi_lut(rescaled, dataset)
     except Exception as error:  # a window of no width, a table cut off
         logger.warning("%s: its window cannot be applied (%s); the picture shows the stored values", path, error)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
@@ -151,18 +169,20 @@ def mammogram_picture(path: Path) -> np.ndarray:
 def pixel_spacing(dataset: pydicom.Dataset) -> tuple[tuple[float, float] | None, str]:
     """Return the (column, row) spacing in mm, None if unknown, and where it comes from.
 
-    In this order: `calibrated`, Pixel Spacing (0028,0030) that differs from Imager Pixel Spacing by more than rounding
-    or has a calibration type (0028,0A02); `estimated`, Imager Pixel Spacing (0018,1164) over Estimated Radiographic
-    Magnification Factor (0018,1114), in the patient's plane; `detector`, Imager Pixel Spacing alone; `film`, Nominal
-    Scanned Pixel Spacing (0018,2010); `unknown`. A value over 1 mm or below 0.01 mm, or another than two numbers, is no
-    mammogram's, nor is a magnification below 1 or over 5: it is logged and passed over.
+    In this order: `calibrated`, Pixel Spacing (0028,0030) that has a calibration type (0028,0A02) or differs by more
+    than rounding from the two that follow (PS3.3, 10.7.1.3); `estimated`, Imager Pixel Spacing (0018,1164) over
+    Estimated Radiographic Magnification Factor (0018,1114), in the patient's plane; `detector`, Imager Pixel Spacing
+    alone; `film`, Nominal Scanned Pixel Spacing (0018,2010); `unspecified`, Pixel Spacing that stands alone; `unknown`.
+    A value over 1 mm or below 0.01 mm, or another than two numbers, is no mammogram's, nor is a magnification below 1
+    or over 5: it is logged and passed over.
     """
     pixel = _spacing(dataset, "PixelSpacing")
     imager = _spacing(dataset, "ImagerPixelSpacing")
     scanned = _spacing(dataset, "NominalScannedPixelSpacing")
+    measured = [spacing for spacing in (imager, scanned) if spacing is not None]
     if pixel is not None:
-        same = imager is not None and np.allclose(pixel, imager, rtol=SPACING_ROUNDING, atol=0)
-        if not same or dataset.get("PixelSpacingCalibrationType"):
+        copied = any(np.allclose(pixel, spacing, rtol=SPACING_ROUNDING, atol=0) for spacing in measured)
+        if dataset.get("PixelSpacingCalibrationType") or (measured and not copied):
             return pixel, "calibrated"
     if imager is not None:
         magnification = float(dataset.get("EstimatedRadiographicMagnificationFactor") or 0)
@@ -173,14 +193,20 @@ def pixel_spacing(dataset: pydicom.Dataset) -> tuple[tuple[float, float] | None,
         return imager, "detector"
     if scanned is not None:
         return scanned, "film"
-    return None, "unknown"
+    return pixel, "unknown" if pixel is None else "unspecified"
+
+
+def _lengths(dataset: pydicom.Dataset, keyword: str) -> list[float]:
+    value = dataset.get(keyword)
+    if value is None:
+        return []
+    return [float(length) for length in (value if isinstance(value, MultiValue) else [value])]
 
 
 def _spacing(dataset: pydicom.Dataset, keyword: str) -> tuple[float, float] | None:
-    value = dataset.get(keyword)
-    if value is None:
+    lengths = _lengths(dataset, keyword)
+    if not lengths:
         return None
-    lengths = [float(length) for length in (value if isinstance(value, MultiValue) else [value])]
     if len(lengths) != 2 or not all(MIN_SPACING_MM <= length <= MAX_SPACING_MM for length in lengths):
         text = " x ".join(f"{length:g}" for length in lengths)
         logger.warning("%s of %s mm is no mammogram's and is passed over", keyword, text)

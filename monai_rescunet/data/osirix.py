@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from xml.parsers.expat import ExpatError
 
 import numpy as np
-from scipy.ndimage import binary_fill_holes
-from skimage.draw import polygon, polygon_perimeter
+from skimage.draw import polygon
 
 from monai_rescunet.errors import InputError
 
@@ -87,7 +86,7 @@ def _named_points(path: Path, index: int, roi: dict[str, Any]) -> tuple[str, np.
 def draw_region(points: np.ndarray, image_size: Sequence[int]) -> tuple[np.ndarray, tuple[int, int]]:
     """Return the pixels that a contour encloses, in the smallest window that holds them.
 
-    Where a contour crosses itself, all that it goes round is inside.
+    Where a contour crosses itself, all that it goes round is inside: the non-zero winding rule.
 
     Args:
         points: `(n, 2)`, (x, y) in pixels.
@@ -107,15 +106,25 @@ def draw_region(points: np.ndarray, image_size: Sequence[int]) -> tuple[np.ndarr
             f"a contour has the point ({far[0, 0]:g}, {far[0, 1]:g}), far outside the image of {image_size[0]} columns "
             f"and {image_size[1]} rows: correct the contour"
         )
+    if len(points) == 0:
+        return np.zeros((0, 0), dtype=bool), (0, 0)
+    ends = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0)) + 2
+    low, high = (np.clip(end, 0, image_size).astype(int) for end in ends)
+    mask = _winding_number(points - low, tuple(high - low)) != 0
     x, y = polygon(points[:, 0], points[:, 1], shape=tuple(image_size))
+    mask[x - low[0], y - low[1]] = True  # and the pixels on the line
+    x, y = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     if len(x) == 0:
         return np.zeros((0, 0), dtype=bool), (0, 0)
-    corner = int(x.min()), int(y.min())
-    mask = np.zeros((x.max() - corner[0] + 1, y.max() - corner[1] + 1), dtype=bool)
-    mask[x - corner[0], y - corner[1]] = True
-    # even-odd leaves out what a contour goes round twice; the line itself keeps such a hole apart from the outside
-    line = polygon_perimeter(points[:, 0] - corner[0], points[:, 1] - corner[1], shape=mask.shape, clip=False)
-    outlined = mask.copy()
-    outlined[line] = True
-    filled = binary_fill_holes(outlined)
-    return (filled if filled.sum() > outlined.sum() else mask), corner
+    return mask[x[0] : x[-1] + 1, y[0] : y[-1] + 1], (int(low[0] + x[0]), int(low[1] + y[0]))
+
+
+def _winding_number(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return how often a contour goes round each pixel's centre, `(width, height)`."""
+    turns = np.zeros((size[0] + 1, size[1]), dtype=int)
+    for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):
+        rows = np.arange(*np.clip(np.ceil(sorted((y0, y1))), 0, size[1]), dtype=int)
+        if len(rows):  # the edge crosses each of them once: what lies to its right is gone round once more
+            columns = np.ceil(x0 + (rows - y0) * (x1 - x0) / (y1 - y0))
+            turns[np.clip(columns, 0, size[0]).astype(int), rows] += 1 if y1 > y0 else -1
+    return turns.cumsum(axis=0)[:-1]

@@ -18,7 +18,7 @@ from monai.data import ImageReader
 from monai.utils import MetaKeys, ensure_tuple
 from PIL import Image, UnidentifiedImageError
 
-from monai_rescunet.classes import CLASS_VALUES
+from monai_rescunet.classes import UNDECIDED
 from monai_rescunet.data.mammogram_dicom import MAX_SPACING_MM, read_mammogram_dicom
 from monai_rescunet.errors import InputError
 
@@ -172,7 +172,7 @@ def _grey(image: Image.Image, path: Path) -> np.ndarray:
         indices = np.asarray(image)
         used, palette = np.unique(indices), np.asarray(image.getpalette("RGB")).reshape(-1, 3)
         told = len(np.unique(palette[used], axis=0)) == len(used) and (palette[used] == palette[used, :1]).all()
-        if not told and used.max() <= max(CLASS_VALUES.values()):  # a label map with colours to look at
+        if not told and used.max() <= UNDECIDED:  # a label map with colours to look at
             return indices
     channels = np.asarray(image.convert("RGBA"))
     if (channels[..., 3] != 255).any():

@@ -52,6 +52,7 @@ AREA_METHODS = {
     "estimated": _own("spacing-estimated", "Detector spacing over estimated magnification"),
     "detector": _own("spacing-detector", "Detector spacing, magnification not corrected"),
     "film": _own("spacing-film", "Spacing on the film, magnification not corrected"),
+    "unspecified": _own("spacing-unspecified", "Pixel spacing, not said whether calibrated"),
 }
 """How the pixel spacing behind an area was found, by `spacing_source`."""
 

@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from monai_rescunet.data.mammogram_dicom import mammogram_picture
 from monai_rescunet.dicom.segmentation import outlined
-from monai_rescunet.dicom.source import equipment, finish, read_source, reference_of
+from monai_rescunet.dicom.source import LOSSY, equipment, finish, read_source, reference_of, reference_to
 from monai_rescunet.transforms.label_painter import LabelPainter
 from monai_rescunet.transforms.overlay import draw_overlay
 
@@ -50,8 +50,9 @@ def to_secondary_capture(source: str | Path, masses: Sequence[Mapping[str, Any]]
     capture.PatientOrientation = image.get("PatientOrientation")
     capture.BurnedInAnnotation = "YES"
     capture.ImageType = ["DERIVED", "SECONDARY"]
-    for keyword in ("ImageLaterality", "Laterality"):
+    for keyword in ("ImageLaterality", "Laterality", *LOSSY):
         if keyword in image:
             capture[keyword] = image[keyword]
+    capture.SourceImageSequence = [reference_to(image)]
     finish(capture, image)
     return capture

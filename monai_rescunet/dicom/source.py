@@ -14,10 +14,12 @@ from monai_rescunet import __version__
 from monai_rescunet.dicom.codes import CODING_SCHEME, MANUFACTURER, MODEL
 from monai_rescunet.errors import InputError
 
-__all__ = ["equipment", "finish", "read_source", "reference_of"]
+__all__ = ["LOSSY", "equipment", "finish", "read_source", "reference_of", "reference_to"]
 
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns")
-_REFERRED = (*_NEEDED, "Modality", "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
+LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
+"""What has to be said of pixels that were made from lossily compressed ones."""
+_REFERRED = (*_NEEDED, "Modality", *LOSSY)
 _BLANK = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex",
     "StudyID", "StudyDate", "StudyTime", "AccessionNumber",
@@ -54,6 +56,14 @@ def reference_of(source: pydicom.Dataset) -> pydicom.Dataset:
             reference[keyword] = source[keyword]
     for keyword in _BLANK:
         setattr(reference, keyword, None)
+    return reference
+
+
+def reference_to(source: pydicom.Dataset) -> pydicom.Dataset:
+    """Return an item of Source Image Sequence (0008,2112)."""
+    reference = pydicom.Dataset()
+    reference.ReferencedSOPClassUID = source.SOPClassUID
+    reference.ReferencedSOPInstanceUID = source.SOPInstanceUID
     return reference
 
 

@@ -23,15 +23,21 @@ def check_box(box: Sequence[float], image_size: Sequence[int]) -> Box:
         image_size: (columns, rows).
 
     Raises:
-        InputError: not four finite numbers, min not below max, or wholly outside the image.
+        InputError: not four finite numbers, under a pixel wide or high, or with more than half of its width or height
+            outside the image, as boxes of another image have.
     """
     values = [float(value) for value in np.asarray(box, dtype=np.float64).ravel()]
     if len(values) != 4 or not np.isfinite(values).all() or values[0] >= values[2] or values[1] >= values[3]:
         raise InputError(f"the box is {values}; expected [x_min, y_min, x_max, y_max] with min below max")
     columns, rows = image_size
+    width, height = values[2] - values[0], values[3] - values[1]
+    if width < 1 or height < 1:
+        raise InputError(f"the box {values} is under a pixel wide or high; expected pixels, not fractions of the image")
     x_min, y_min, x_max, y_max = max(values[0], 0.0), max(values[1], 0.0), min(values[2], columns), min(values[3], rows)
-    if x_min >= x_max or y_min >= y_max:
-        raise InputError(f"the box {values} lies outside the image of {columns} columns and {rows} rows: correct it")
+    if x_max - x_min < max(1, width / 2) or y_max - y_min < max(1, height / 2):
+        raise InputError(
+            f"the box {values} lies outside the image of {columns} columns and {rows} rows, or most of it: correct it"
+        )
     return x_min, y_min, x_max, y_max
 
 

@@ -155,7 +155,7 @@ class CropMassROI(InvertibleTransform):
 
         Args:
             image: `(C, columns, rows)`; a mm `spacing` is read from its metadata where there is one.
-            box, point: as in `square`; with neither, the whole image is the ROI.
+            box, point: as in `region`; with neither, the whole image is the ROI.
             mode: `bilinear` for images, `nearest` for label maps.
 
         Raises:
@@ -173,7 +173,7 @@ class CropMassROI(InvertibleTransform):
             result,
             affine=region.affine(side),
             orig_size=size,
-            extra_info={"region": list(region), "mode": mode},
+            extra_info={"region": list(region), "mode": mode, "affine": tensor.affine},
         )
 
     def inverse(self, data: MetaTensor) -> MetaTensor:
@@ -187,7 +187,9 @@ class CropMassROI(InvertibleTransform):
         region = Region(*(int(v) for v in info["region"]))
         image_size = [int(length) for length in trace[TraceKeys.ORIG_SIZE]]
         full = region.paste(data.as_tensor(), image_size, info["mode"])
-        return MetaTensor(full).copy_meta_from(data)
+        result = MetaTensor(full).copy_meta_from(data)
+        result.affine = info["affine"]
+        return result
 
 
 class CropMassROId(MapTransform, InvertibleTransform):
@@ -236,13 +238,14 @@ class CropMassROId(MapTransform, InvertibleTransform):
         name = str(getattr(image, "meta", {}).get("filename_or_obj", "the image"))
         size = tuple(image.shape[1:])
         try:
-            source, box, point = self.locate(d, name, size)
-            for key, mode in self.key_iterator(d, self.modes):
-                if tuple(d[key].shape[1:]) != size:
+            for key in (*self.key_iterator(d), self.label_key):
+                if d.get(key) is not None and tuple(d[key].shape[1:]) != size:
                     raise InputError(
                         f"its {key} has {tuple(d[key].shape[1:])} pixels and the image {size} (columns, rows): "
                         "they must be of one size"
                     )
+            source, box, point = self.locate(d, name, size)
+            for key, mode in self.key_iterator(d, self.modes):
                 d[key] = self.cropper(d[key], box, point, mode)
         except InputError as error:
             raise InputError(f"{name}: {error}") from None

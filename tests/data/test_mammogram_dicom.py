@@ -43,6 +43,17 @@ def test_stored_values_are_neither_rescaled_nor_windowed(tmp_path):
     assert len(np.unique(mammogram_picture(path))) < len(np.unique(PIXELS))
 
 
+def test_the_pictures_window_is_that_of_rescaled_values(tmp_path):
+    """Slope 2 and a window from 3500 to 4500: stored values up to 1750 are black, and from 2250 on white."""
+    path = write_mammogram(
+        tmp_path / "a.dcm", PIXELS, RescaleSlope=2, RescaleIntercept=0, WindowCenter=4000, WindowWidth=1000
+    )
+    picture = mammogram_picture(path)
+    assert (picture[PIXELS.T < 1750] == picture.min()).all()
+    assert (picture[PIXELS.T > 2250] == picture.max()).all()
+    assert (PIXELS < 1750).any() and (PIXELS > 2250).any()
+
+
 def test_a_window_of_no_width_is_not_applied_to_the_picture(tmp_path, caplog):
     path = write_mammogram(tmp_path / "a.dcm", PIXELS, WindowCenter=2000, WindowWidth=0)
     assert np.array_equal(mammogram_picture(path), PIXELS.T)
@@ -53,6 +64,26 @@ def test_nothing_that_names_a_person_is_copied(tmp_path):
     _, meta = read_mammogram_dicom(write_mammogram(tmp_path / "a.dcm", PIXELS))
     assert "Doe" not in repr(meta)
     assert "secret" not in repr(meta)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "columns", "rows"),
+    [
+        ({}, 1, 1),
+        ({"ImagerPixelSpacing": [0.07, 0.08]}, 0.08, 0.07),
+        ({"ImagerPixelSpacing": [0.07, 0.08], "PixelSpacing": [0.05, 0.06]}, 0.08, 0.07),
+        ({"ImagerPixelSpacing": [0.07, 0.08], "EstimatedRadiographicMagnificationFactor": 1.5}, 0.08, 0.07),
+        ({"PixelSpacing": [0.05, 0.06]}, 1, 1),
+        ({"SOPClassUID": SecondaryCaptureImageStorage, "PixelSpacing": [0.05, 0.06]}, 0.06, 0.05),
+        ({"SOPClassUID": SecondaryCaptureImageStorage, "NominalScannedPixelSpacing": [0.05, 0.06]}, 0.06, 0.05),
+        ({"SOPClassUID": SecondaryCaptureImageStorage, "ImagerPixelSpacing": [0.05, 0.06]}, 1, 1),
+        ({"ImagerPixelSpacing": [0.07]}, 1, 1),
+    ],
+)
+def test_the_affine_is_the_geometry_in_which_itk_reads_the_file(tmp_path, attributes, columns, rows):
+    """As SimpleITK 2.5 reads these headers: direction 1, so left and posterior; an affine has right and anterior."""
+    _, meta = read_mammogram_dicom(write_mammogram(tmp_path / "a.dcm", PIXELS, **attributes))
+    assert np.allclose(meta["affine"], np.diag([-columns, -rows, 1, 1]))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +102,10 @@ def test_nothing_that_names_a_person_is_copied(tmp_path):
             (0.07, 0.07),
             "calibrated",
         ),
-        ({"PixelSpacing": [0.06, 0.05]}, (0.05, 0.06), "calibrated"),
+        ({"PixelSpacing": [0.06, 0.05]}, (0.05, 0.06), "unspecified"),
+        ({"PixelSpacing": [0.05, 0.05], "NominalScannedPixelSpacing": [0.05, 0.05]}, (0.05, 0.05), "film"),
+        ({"PixelSpacing": [0.04, 0.04], "NominalScannedPixelSpacing": [0.05, 0.05]}, (0.04, 0.04), "calibrated"),
+        ({"PixelSpacing": [0.05, 0.05], "PixelSpacingCalibrationType": "FIDUCIAL"}, (0.05, 0.05), "calibrated"),
         (
             {"ImagerPixelSpacing": [0.1, 0.1], "EstimatedRadiographicMagnificationFactor": 1.25},
             (0.08, 0.08),
@@ -182,6 +216,15 @@ def test_a_damaged_file_is_read_or_refused(tmp_path, data):
     with contextlib.suppress(InputError):
         mapped = MappedMammogram.open(path)
         assert mapped is None or mapped.read(slice(0, 2), slice(0, 2)).ndim == 2
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_mapped_pixels_are_those_of_the_whole_without_an_overlay_in_their_unused_bits(tmp_path, photometric):
+    pixels = PIXELS | (np.arange(24, dtype=np.uint16).reshape(6, 4) % 2 << 12)
+    path = write_mammogram(tmp_path / "a.dcm", pixels, PhotometricInterpretation=photometric)
+    whole, _ = read_mammogram_dicom(path)
+    assert whole.max() < 4096
+    assert np.array_equal(MappedMammogram.open(path).read(slice(1, 4), slice(2, 6)), whole[1:4, 2:6])
 
 
 @pytest.mark.parametrize("keyword", ["Rows", "BitsStored"])

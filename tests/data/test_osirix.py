@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inbreast_files import circle, write_xml
-from skimage.draw import disk
+from skimage.draw import disk, polygon
 
 from monai_rescunet.data.osirix import draw_region, read_osirix_rois
 from monai_rescunet.errors import InputError
@@ -47,11 +47,35 @@ def test_what_lies_outside_the_image_is_cut_off():
     assert draw_region(np.array(circle(-90, -90, 20)), (50, 50))[0].size == 0
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.floats(4, 40), min_size=3, max_size=80), st.floats(-20, 60), st.floats(-20, 60))
+def test_a_contour_that_does_not_cross_itself_is_skimages_polygon(radii, x, y):
+    """Nothing is added to it by what is done for those that do; only a pixel on the line may be told otherwise."""
+    angles = np.linspace(0, 2 * np.pi, len(radii), endpoint=False)
+    outwards = np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)
+    centre = np.array([x, y])
+    full = paste(centre + outwards, (50, 45))
+    smaller, larger = np.zeros_like(full), np.zeros_like(full)
+    smaller[polygon(*(centre + 0.999999 * outwards).T, shape=full.shape)] = True
+    larger[polygon(*(centre + 1.000001 * outwards).T, shape=full.shape)] = True
+    assert (smaller <= full).all()
+    assert (full <= larger).all()
+
+
 def test_a_contour_that_crosses_itself_has_no_holes():
-    """A five-pointed star, drawn in one line."""
+    """A five-pointed star, drawn in one line, and a circle drawn twice."""
     angles = np.arange(5) * 4 * np.pi / 5
     full = paste([(50 + 40 * np.sin(a), 50 - 40 * np.cos(a)) for a in angles], (100, 100))
     assert full[50, 50]
+    once, twice = paste(circle(50, 40, 20), (120, 90)), paste(circle(50, 40, 20) * 2, (120, 90))
+    assert (once == twice).all()
+
+
+def test_a_bay_with_a_narrow_mouth_stays_outside():
+    """A ring with a slit of one pixel, drawn in one line: what lies within the ring is not gone round."""
+    angles = np.linspace(0.03, 2 * np.pi - 0.03, 200)
+    ring = [(50 + r * np.cos(a), 50 + r * np.sin(a)) for r, turn in ((40, 1), (20, -1)) for a in angles[::turn]]
+    assert paste(ring, (100, 100)).sum() == pytest.approx(np.pi * (40**2 - 20**2), rel=0.05)
 
 
 @pytest.mark.parametrize(

@@ -101,10 +101,11 @@ def test_a_transparent_picture_is_refused(tmp_path):
 
 
 def test_a_label_map_with_a_palette_keeps_its_values(tmp_path):
-    label = Image.fromarray(np.array([[0, 1], [2, 0]], np.uint8)).convert("P")
-    label.putpalette([0, 0, 0, 10, 200, 30, 250, 20, 20])
+    """3, a mass whose class nobody says, among them."""
+    label = Image.fromarray(np.array([[0, 1], [2, 3]], np.uint8)).convert("P")
+    label.putpalette([0, 0, 0, 10, 200, 30, 250, 20, 20, 240, 228, 66])
     label.save(tmp_path / "a.png")
-    assert load(tmp_path / "a.png")[0].tolist() == [[0, 2], [1, 0]]
+    assert load(tmp_path / "a.png")[0].tolist() == [[0, 2], [1, 3]]
 
 
 def test_several_masks_become_channels(write_png):

@@ -17,6 +17,12 @@ def test_outlines_are_drawn_on_a_picture_of_the_images_size(mammogram, three_mas
     assert capture.StudyInstanceUID == image.StudyInstanceUID
     assert (capture.PatientID, capture.PatientOrientation) == (image.PatientID, image.PatientOrientation)
     assert capture.BurnedInAnnotation == "YES"
+    assert capture.SourceImageSequence[0].ReferencedSOPInstanceUID == image.SOPInstanceUID
+
+
+def test_a_picture_of_lossy_pixels_says_so(mammogram, three_masses):
+    capture = to_secondary_capture(mammogram(LossyImageCompression="01", LossyImageCompressionRatio=20), three_masses)
+    assert (capture.LossyImageCompression, capture.LossyImageCompressionRatio) == ("01", 20)
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])

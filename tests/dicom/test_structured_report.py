@@ -51,7 +51,8 @@ def test_each_mass_is_a_group_with_its_figures(mammogram, three_masses, tmp_path
 @pytest.mark.parametrize(
     ("attributes", "method"),
     [
-        ({"PixelSpacing": [0.1, 0.05]}, "spacing-calibrated"),
+        ({"PixelSpacing": [0.1, 0.05]}, "spacing-unspecified"),
+        ({"PixelSpacing": [0.1, 0.05], "ImagerPixelSpacing": [0.12, 0.06]}, "spacing-calibrated"),
         ({"ImagerPixelSpacing": [0.1, 0.05]}, "spacing-detector"),
         (
             {"ImagerPixelSpacing": [0.11, 0.055], "EstimatedRadiographicMagnificationFactor": 1.1},

@@ -15,7 +15,7 @@ def test_box_of_a_lesion_is_max_exclusive_with_the_column_first():
 
 
 def test_a_box_over_the_edge_is_cut_to_the_image():
-    assert check_box([-5, 10, 500, 20], (100, 50)) == (0, 10, 100, 20)
+    assert check_box([-5, 10, 150, 20], (100, 50)) == (0, 10, 100, 20)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,10 @@ def test_a_box_over_the_edge_is_cut_to_the_image():
         ([1, 2, 3], "min below max"),
         ([0, 0, float("nan"), 4], "min below max"),
         ([200, 0, 300, 10], "outside the image of 100 columns and 50 rows"),
+        ([20, 20, 1e9, 1e9], "outside the image of 100 columns and 50 rows, or most of it"),
+        ([-50, -50, 20, 20], "or most of it"),
+        ([99.5, 20, 100.5, 30], "or most of it"),
+        ([0.2, 0.3, 0.4, 0.5], "under a pixel"),
     ],
 )
 def test_unusable_boxes_are_refused(box, message):

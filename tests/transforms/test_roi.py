@@ -115,15 +115,27 @@ def test_prediction_is_inverted_by_invertd_at_subpixel_accuracy():
     columns, rows = torch.meshgrid(torch.arange(700.0), torch.arange(500.0), indexing="ij")
     blob = torch.exp(-((columns - 333.3) ** 2 + (rows - 141.7) ** 2) / (2 * 20**2))[None]
     pipeline = Compose([CropMassROId(keys="image", roi_context=2, roi_size=128)])
-    entry = pipeline({"image": MetaTensor(blob), "box": [250, 60, 410, 220]})
+    affine = torch.diag(torch.tensor([-0.07, 0.08, 1.0, 1.0], dtype=torch.float64))
+    affine[:2, 3] = torch.tensor([3, 4])
+    entry = pipeline({"image": MetaTensor(blob, affine=affine), "box": [250, 60, 410, 220]})
     entry["pred"] = entry["image"].clone()
     invert = Invertd(keys="pred", transform=pipeline, orig_keys="image", nearest_interp=False)
-    full = invert(entry)["pred"][0]
+    inverted = invert(entry)["pred"]
+    assert torch.allclose(inverted.affine, affine)
+    full = inverted[0]
     assert full.shape == (700, 500)
     assert float((full * columns).sum() / full.sum()) == pytest.approx(333.3, abs=0.05)
     assert float((full * rows).sum() / full.sum()) == pytest.approx(141.7, abs=0.05)
     inside = (slice(260, 400), slice(70, 210))
     assert float((full[inside] - blob[0][inside]).abs().max()) < 0.03
+
+
+@pytest.mark.parametrize("keys", ["image", ["image", "label"]])
+@pytest.mark.parametrize("box", [{}, {"box": [10, 10, 30, 30]}])
+def test_a_mask_of_another_size_is_refused_whether_it_is_cropped_or_only_says_where(keys, box):
+    entry = {"image": torch.rand(1, 90, 60), "label": label_with_ellipse((60, 90), (30, 30), (10, 10)), **box}
+    with pytest.raises(InputError, match=r"label has \(60, 90\) pixels and the image \(90, 60\)"):
+        CropMassROId(keys=keys)(entry)
 
 
 @pytest.mark.parametrize("mode", ["bilinear", "nearest"])
