@@ -73,8 +73,11 @@ def _umask() -> int:
 
 
 def relative_name(path: str | Path, folder: str | Path) -> str:
-    """Return the path below the folder, with forward slashes, or as it is if it lies elsewhere."""
+    """Return the path below the folder, with forward slashes, or as it is if it lies elsewhere.
+
+    A link has its own name, not that of the file behind it, which may be a patient's.
+    """
     try:
-        return Path(path).resolve().relative_to(Path(folder).resolve()).as_posix()
+        return Path(os.path.abspath(path)).relative_to(os.path.abspath(folder)).as_posix()  # noqa: PTH100
     except ValueError:
         return str(path)

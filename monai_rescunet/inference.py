@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigParser, ConfigWorkflow
 
 from monai_rescunet.bundle_root import bundle_root
 from monai_rescunet.errors import InputError, input_error_behind
+from monai_rescunet.handlers import SaveMassResults
 
-__all__ = ["predict"]
+__all__ = ["predict", "run_inference"]
 
 # MONAI warns that a caller keeps its own logging, as this one does
 logging.getLogger("monai.bundle.workflows").addFilter(lambda record: "skipping logging" not in record.msg)
@@ -53,28 +55,50 @@ def predict(
         >>> predict("mammogram.dcm", box=[1200, 800, 1500, 1130])[0]["decision"]  # doctest: +SKIP
         'malignant'
     """
-    paths = [images] if isinstance(images, str | Path) else list(images)
+    results = run_inference(images, box=box, point=point, out=out, bundle=bundle, keep_masks=True, **overrides)
+    return [{**row, "mask": mask} for row, mask in zip(results.rows, results.masks, strict=True)]
+
+
+def run_inference(
+    images: str | Path | Sequence[str | Path],
+    *,
+    box: Sequence[float] | Sequence[Sequence[float]] | None = None,
+    point: Sequence[float] | Sequence[Sequence[float]] | None = None,
+    out: str | Path | None = None,
+    bundle: str | Path | None = None,
+    keep_masks: bool = False,
+    **overrides: Any,
+) -> SaveMassResults:
+    """Do what `predict` does and return the handler that has the results; without `keep_masks` no outline is kept."""
+    paths = dict.fromkeys(map(Path, [images] if isinstance(images, str | Path) else images))
     if not paths:
         raise InputError("no image is given")
     locations = [{"box": list(map(float, each))} for each in _several(box)]
     locations += [{"point": list(map(float, each))} for each in _several(point)]
-    entries = [
-        {"image": str(Path(path)), "mass": mass, **location}
+    # a tuple, into which MONAI's parser does not go: it would run a file's name that begins with $ as Python
+    entries = tuple(
+        {"image": str(path), "mass": mass, **location}
         for path in paths
         for mass, location in enumerate(locations or [{}])
-    ]
-    root = bundle_root() if bundle is None else Path(bundle)
+    )
+    root = bundle_root() if bundle is None else Path(bundle).absolute()
+    config_file = root / "configs" / "inference.yaml"
+    _check_names(overrides, config_file)
+    checkpoint = Path(overrides.pop("checkpoint", root / "models" / "model.pt"))
+    if not checkpoint.is_file():
+        raise InputError(f"{checkpoint}: there are no weights; expected a file that training wrote, such as model.pt")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="parsing config_file")  # MONAI warns of configs by strangers
         workflow = ConfigWorkflow(
-            config_file=str(root / "configs" / "inference.yaml"),
+            config_file=str(config_file),
             meta_file=str(root / "configs" / "metadata.json"),
             logging_file=False,
             workflow_type="inference",
             bundle_root=str(root),
             dataset_dir="",
-            output_dir=None if out is None else str(out),
-            **{"dataset#data": entries, "results#keep_masks": True},
+            output_dir=None if out is None else Path(out),  # as the checkpoint: a path, which is not parsed either
+            checkpoint=checkpoint,
+            **{"dataset#data": entries, "results#keep_masks": keep_masks},
             **overrides,
         )
         try:
@@ -85,8 +109,17 @@ def predict(
             if fault is None:
                 raise
             raise fault from None
-    results = workflow.parser.get_parsed_content("results")
-    return [{**row, "mask": mask} for row, mask in zip(results.rows, results.masks, strict=True)]
+    results: SaveMassResults = workflow.parser.get_parsed_content("results")
+    return results
+
+
+def _check_names(overrides: Mapping[str, Any], config_file: Path) -> None:
+    """Refuse names that the config does not have, which MONAI would pass over."""
+    names = ConfigParser(ConfigParser.load_config_file(str(config_file)))
+    for name in overrides:
+        if name not in names:
+            near = get_close_matches(name, names.get(), n=1)
+            raise InputError(f"{config_file}: has no {name!r}" + (f"; is it {near[0]!r}?" if near else ""))
 
 
 def _several(value: Any) -> list[Sequence[float]]:

@@ -36,3 +36,11 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path):
 def test_names_are_relative_to_the_folder_or_as_given(tmp_path):
     assert relative_name(tmp_path / "images" / "a.png", tmp_path) == "images/a.png"
     assert relative_name("/elsewhere/a.png", tmp_path) == "/elsewhere/a.png"
+
+
+def test_a_link_keeps_its_own_name(tmp_path):
+    """Which may stand for a patient's."""
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "Doe_Jane.png").write_text("")
+    (tmp_path / "anon.png").symlink_to(tmp_path / "raw" / "Doe_Jane.png")
+    assert relative_name(tmp_path / "anon.png", tmp_path) == "anon.png"

@@ -147,3 +147,29 @@ def test_nothing_readable_is_no_result(tmp_path):
 def test_no_image_is_an_error():
     with pytest.raises(InputError, match="no image"):
         predict([])
+
+
+@pytest.mark.parametrize("name", ["$open('pwned','w')", "$1.png", "%b.png", "@abc", "a@::b.png"])
+def test_a_files_name_is_a_name_whatever_it_looks_like(phantom, tmp_path, monkeypatch, name):
+    """MONAI's configs take $ for Python, @ and % for references."""
+    folder, _, box = phantom
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes((folder / "grey.png").read_bytes())
+    (row,) = predict(name, box=box, out="$out")
+    assert row["image"] == name
+    assert {path.name for path in tmp_path.iterdir()} == {name, "$out"}
+    assert (tmp_path / "$out" / "results.csv").is_file()
+
+
+def test_an_image_given_twice_is_judged_once(phantom):
+    folder, _, box = phantom
+    rows = predict([folder / "grey.png", folder / "deep.png", folder / "grey.png"], box=box)
+    assert [Path(row["image"]).name for row in rows] == ["grey.png", "deep.png"]
+
+
+def test_settings_that_there_are_not_and_weights_are_named(phantom):
+    folder, _, box = phantom
+    with pytest.raises(InputError, match=r"inference\.yaml: has no 'lesion_flor'; is it 'lesion_floor'"):
+        predict(folder / "grey.png", box=box, lesion_flor=255)
+    with pytest.raises(InputError, match=r"nosuch\.pt: there are no weights"):
+        predict(folder / "grey.png", box=box, checkpoint="nosuch.pt")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 import typer
@@ -15,6 +15,8 @@ from monai_rescunet.classes import MALIGNANT, WHOLE_IMAGE
 from monai_rescunet.errors import InputError
 
 __all__ = ["predict", "show"]
+
+OtsuMode = Literal["anchored", "paper"]
 
 _SHOWN = ("image", "mass", "decision", "score", "lambda1", "lambda2", "area_px", "area_mm2", "dice")
 _FORMATS: dict[str, Callable[[Any], str]] = {
@@ -32,16 +34,16 @@ def predict(
     box: Annotated[list[str] | None, typer.Option(help="x0,y0,x1,y1 in pixels round a mass; may be repeated.")] = None,
     point: Annotated[list[str] | None, typer.Option(help="x,y in pixels in a mass; may be repeated.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for label maps, overlays and results.csv.")] = Path("predictions"),
-    otsu_mode: Annotated[str, typer.Option(help="anchored or paper.")] = "anchored",
+    otsu_mode: Annotated[OtsuMode, typer.Option(help="How the grey map is thresholded.")] = "anchored",
     strict: Annotated[bool, typer.Option(help="Stop at the first unreadable image.")] = False,
     dicom: Annotated[
         list[str] | None, typer.Option(help="seg, sr or sc: a DICOM result of DICOM images; may be repeated.")
     ] = None,
 ) -> None:
     """Outline the masses of images and decide whether they look benign or malignant."""
-    from monai_rescunet.inference import predict as predict_masses
+    from monai_rescunet.inference import run_inference
 
-    predict_masses(
+    run_inference(
         images,
         box=[_numbers(text, "--box", 4) for text in box or []] or None,
         point=[_numbers(text, "--point", 2) for text in point or []] or None,
@@ -67,13 +69,20 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
     """Print the results of inference as a table."""
     if not results.is_file():
         raise InputError(f"{results}: there is no such file; run inference first")
-    table = pd.read_csv(results)
+    try:
+        table = pd.read_csv(results, dtype={"image": str})
+    except (ValueError, pd.errors.ParserError) as error:  # empty, or no UTF-8
+        raise InputError(f"{results}: is no table ({error}); expected a results.csv that inference wrote") from error
+    if not {"image", "decision"} <= set(table):
+        raise InputError(
+            f"{results}: has the columns {', '.join(map(str, table))}; expected a results.csv that inference wrote"
+        )
     told = [name for name in _SHOWN if name in table and table[name].notna().any()]
     columns = {name: _FORMATS.get(name, str) for name in told if name != "mass" or table[name].any()}
     view = Table(*columns)
     for row in table[list(columns)].to_dict("records"):
         cells = ["" if pd.isna(row[name]) else form(row[name]) for name, form in columns.items()]
-        view.add_row(*cells, style="red" if row["decision"] == MALIGNANT else None)
+        view.add_row(*cells, style="red" if row.get("decision") == MALIGNANT else None)
     console = Console()
     console.print(view)
     unlocated = int((table["box"] == WHOLE_IMAGE).sum()) if "box" in table else 0

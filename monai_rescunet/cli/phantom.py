@@ -25,7 +25,7 @@ def phantom(
         Layout, typer.Option(help="folder: PNG crops, masks and labels.csv; the others: whole mammograms as DICOM.")
     ] = Layout.FOLDER,
     count: Annotated[int, typer.Option(min=1, help="Images.")] = 12,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
     size: Annotated[
         tuple[int, int] | None, typer.Option(help="Columns and rows.", show_default="1000 1000, or those of a detector")
     ] = None,

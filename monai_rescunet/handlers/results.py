@@ -6,6 +6,7 @@ import gzip
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,16 @@ COLUMNS = (
     "area_px", "area_mm2", "spacing_source", "dice",
 )  # fmt: skip
 
+TABLE = "results.csv"
+SUFFIXES = ("_label.png", "_label.nii.gz", "_overlay.png", "_seg.dcm", "_sr.dcm", "_sc.dcm")
+
 
 class SaveMassResults:
     """Gather an evaluator's masses image by image and write what was found.
 
     An image gets `<stem>_label.png` (`.nii.gz` for NIfTI and DICOM), the label map in the image's own size, and
     `<stem>_overlay.png`; where masses overlap, the one with the higher score is painted. `results.csv` has one row a
-    mass. The rows stay in `rows` as well.
+    mass, and after each image all rows so far. The rows stay in `rows` as well.
 
     Args:
         output_dir: where to write; None to keep the rows only.
@@ -57,7 +61,8 @@ class SaveMassResults:
             annotated one where there is one, and the result of the modified Otsu.
 
     Raises:
-        InputError: `dicom` names another kind, or highdicom, which DICOM results need, is not installed.
+        InputError: `dicom` names another kind, or highdicom, which DICOM results need, is not installed; while it runs,
+            a file of a result's name lies in a folder that holds no results.
     """
 
     def __init__(
@@ -91,6 +96,7 @@ class SaveMassResults:
         self.masks: list[np.ndarray] = []
         self._current: _ImageResult | None = None
         self._stems: dict[str, str] = {}
+        self._own = self.output_dir is not None and (self.output_dir / TABLE).exists()  # what lies there are results
 
     def _update(self, engine: Engine) -> None:
         for entry, output in zip(engine.state.batch, engine.state.output, strict=True):
@@ -138,13 +144,19 @@ class SaveMassResults:
         if self._current.path in self._stems.values():
             raise InputError(f"{self._current.path}: its masses do not follow one another; sort the entries by image")
         stem = self._stem(self._current.path)
+        taken = [path for suffix in SUFFIXES if (path := self.output_dir / f"{stem}{suffix}").exists()]
+        if taken and not self._own:
+            raise InputError(f"{taken[0]}: is there already, and {TABLE} is not; choose another output folder")
         self._current.write(self.output_dir, stem, self.overlay)
+        self._own = True
+        self._write_table()
 
     def _stem(self, path: str) -> str:
         """Return the image's stem, with its folders before it where another image has the same."""
         relative = Path(relative_name(path, self.dataset_dir))
         bare = relative.name.removesuffix(".gz")
-        names = (image_stem(relative), bare, "__".join((*relative.parent.parts, bare)).replace("/", ""))
+        full = "__".join((*relative.parent.parts, bare)).replace("/", "")
+        names = chain((image_stem(relative), bare, full), (f"{full}__{number}" for number in count(2)))
         stem = next(name for name in names if name not in self._stems)
         self._stems[stem] = path
         return stem
@@ -153,9 +165,12 @@ class SaveMassResults:
         self._finish_image()
         self._current = None
         if self.output_dir is not None:
-            table = pd.DataFrame(self.rows, columns=list(COLUMNS)).to_csv(index=False, float_format="%.4f")
-            write_atomically(self.output_dir / "results.csv", table)
-            logger.info("wrote %d masses to %s", len(self.rows), self.output_dir / "results.csv")
+            self._write_table()
+            logger.info("wrote %d masses to %s", len(self.rows), self.output_dir / TABLE)
+
+    def _write_table(self) -> None:
+        table = pd.DataFrame(self.rows, columns=list(COLUMNS)).astype({"lambda1": "Int64", "lambda2": "Int64"})
+        write_atomically(Path(self.output_dir or "") / TABLE, table.to_csv(index=False, float_format="%.4f"))
 
 
 class _ImageResult:
@@ -186,13 +201,18 @@ class _ImageResult:
             self._write_dicom(folder, stem, kind)
 
     def _write_dicom(self, folder: Path, stem: str, kind: str | None) -> None:
-        from monai_rescunet.dicom import dicom_results
+        from monai_rescunet.dicom import DICOM_KINDS, dicom_results
 
         if kind != "dicom":
             logger.warning("%s: is no DICOM image, so that there is no DICOM result of it", self.path)
             return
-        for name, content in dicom_results(self.path, self.masses, self.dicom).items():
-            write_atomically(folder / f"{stem}_{name}.dcm", content)
+        results = dicom_results(self.path, self.masses, self.dicom)
+        for name in DICOM_KINDS:
+            path = folder / f"{stem}_{name}.dcm"
+            if name in results:
+                write_atomically(path, results[name])
+            else:  # an earlier run's, which may say something else
+                path.unlink(missing_ok=True)
 
     def _write_nifti(self, path: Path) -> None:
         label = self.painter.label

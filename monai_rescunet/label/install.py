@@ -35,9 +35,15 @@ def install_app(folder: str | Path) -> Path:
         The folder, absolute.
 
     Raises:
-        InputError: something is there already.
+        InputError: something is there already, or the folder cannot be made.
     """
-    folder = Path(folder).resolve()
+    try:
+        return _install(Path(folder).resolve())
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another folder for the app") from error
+
+
+def _install(folder: Path) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: is not empty; expected a new folder for the app: give another, or move this away")
     building = folder.with_name(f".{folder.name}.part")

@@ -63,7 +63,7 @@ def test_masses_of_one_image_apart_from_each_other_are_refused(tmp_path, write_p
     masses = [mass(path, slice(0, 9), slice(0, 9), 1, 0.6) for path in (one, other, one)]
     with pytest.raises(InputError, match="sort the entries by image"):
         save(tmp_path / "out", *masses)
-    assert not (tmp_path / "out" / "results.csv").exists()
+    assert pd.read_csv(tmp_path / "out" / "results.csv").image.tolist() == [str(one), str(other)]
 
 
 def test_dice_is_that_of_the_whole_image(tmp_path, write_png):
@@ -128,3 +128,54 @@ def test_without_an_output_folder_the_rows_and_masks_are_kept(write_png):
     handler = save(None, mass(write_png(GREY), slice(0, 20), slice(0, 10), 2, 0.9), keep_masks=True)
     assert handler.masks[0].sum() == 200
     assert handler.masks[0].dtype == bool
+
+
+def test_links_to_one_file_have_results_of_their_own(tmp_path, write_png):
+    """Their names differ, or are numbered where folders and names together do not tell them apart."""
+    write_png(GREY, "a/b__c.png")
+    write_png(GREY, "a__b/c.png")
+    paths = [tmp_path / "x" / "c.png", tmp_path / "a__b" / "c.png", tmp_path / "a" / "b__c.png"]
+    paths[0].parent.mkdir()
+    paths[0].symlink_to(paths[1])
+    masses = [mass(path, slice(0, 20), slice(0, 10), 1, 0.6) for path in paths]
+    save(tmp_path / "out", *masses, dataset_dir=tmp_path)
+    assert len(list((tmp_path / "out").glob("*_label.png"))) == 3
+    assert pd.read_csv(tmp_path / "out" / "results.csv").image.tolist() == ["x/c.png", "a__b/c.png", "a/b__c.png"]
+
+
+def test_the_table_holds_what_is_finished_when_a_run_is_cut_off(tmp_path, write_png):
+    handler = SaveMassResults(tmp_path / "out")
+    for path in (write_png(GREY, "a.png"), write_png(GREY, "b.png"), write_png(GREY, "c.png")):
+        batch, output = mass(path, slice(0, 20), slice(0, 10), 1, 0.6)
+        handler._update(SimpleNamespace(state=SimpleNamespace(batch=[batch], output=[output])))
+    table = pd.read_csv(tmp_path / "out" / "results.csv")
+    assert [name.rsplit("/")[-1] for name in table.image] == ["a.png", "b.png"]
+
+
+def test_thresholds_are_whole_numbers_beside_a_mass_without_them(tmp_path, write_png):
+    image = write_png(GREY)
+    none = mass(image, slice(0), slice(0), 0, 0.0, mass=1)
+    none[1]["result"] |= {"lambda2": None}
+    save(tmp_path / "out", mass(image, slice(0, 20), slice(0, 10), 1, 0.6), none)
+    assert pd.read_csv(tmp_path / "out" / "results.csv", dtype=str).lambda2.tolist()[0] == "200"
+
+
+def test_a_file_that_is_no_result_is_not_written_over(tmp_path, write_png):
+    image = write_png(GREY, "x.png")
+    annotation = write_png(GREY, "x_label.png")
+    before = annotation.read_bytes()
+    with pytest.raises(InputError, match=r"x_label\.png: is there already, and results\.csv is not"):
+        save(tmp_path, mass(image, slice(0, 20), slice(0, 10), 1, 0.6))
+    assert annotation.read_bytes() == before
+    for _ in range(2):
+        save(tmp_path / "out", mass(image, slice(0, 20), slice(0, 10), 1, 0.6))
+
+
+def test_dicom_of_an_earlier_run_does_not_stay_beside_a_new_report(tmp_path):
+    path = write_mammogram(
+        tmp_path / "a.dcm", GREY.astype(np.uint16), StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.4"
+    )
+    save(tmp_path / "out", mass(path, slice(0, 20), slice(0, 10), 1, 0.6), dicom=["seg", "sr", "sc"])
+    assert (tmp_path / "out" / "a_seg.dcm").exists()
+    save(tmp_path / "out", mass(path, slice(0), slice(0), 0, 0.0), dicom=["sr"])
+    assert sorted(file.name for file in (tmp_path / "out").glob("*.dcm")) == ["a_sr.dcm"]
