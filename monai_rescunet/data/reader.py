@@ -19,7 +19,7 @@ from monai.utils import MetaKeys, ensure_tuple
 from PIL import Image, UnidentifiedImageError
 
 from monai_rescunet.classes import UNDECIDED
-from monai_rescunet.data.mammogram_dicom import MAX_SPACING_MM, read_mammogram_dicom
+from monai_rescunet.data.mammogram_dicom import MAX_SPACING_MM, MIN_SPACING_MM, read_mammogram_dicom
 from monai_rescunet.errors import InputError
 
 __all__ = ["MammogramReader", "image_format", "image_size", "image_stem"]
@@ -30,6 +30,8 @@ logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR
 
 GREY_MODES = ("L", "I", "I;16", "I;16B", "I;16L", "F")
 MEDICAL_SUFFIXES = (".dcm", ".dicom", ".nii")
+NIFTI_UNITS = {"meter": 1000.0, "micron": 0.001}
+"""Millimetres in units of length that a header may have; others are taken for millimetres."""
 BITS, PHOTOMETRIC = 258, 262  # tags of TIFF 6.0, section 8: BitsPerSample, PhotometricInterpretation
 
 
@@ -196,10 +198,13 @@ def _read_nifti(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     if len(shape) < 2 or any(length != 1 for length in shape[2:]):
         raise InputError(f"{path}: has the shape {shape}; expected one slice, (columns, rows) or (columns, rows, 1)")
     array = np.asanyarray(image.dataobj).reshape(shape[:2])
-    meta: dict[str, Any] = {MetaKeys.AFFINE: np.asarray(image.affine), "nifti_shape": np.asarray(shape)}
-    spacing = tuple(float(length) for length in image.header.get_zooms()[:2])
+    unit = image.header.get_xyzt_units()[0]
+    meta: dict[str, Any] = {
+        MetaKeys.AFFINE: np.asarray(image.affine), "nifti_shape": np.asarray(shape), "nifti_unit": unit
+    }  # fmt: skip
+    spacing = tuple(float(length) * NIFTI_UNITS.get(unit, 1.0) for length in image.header.get_zooms()[:2])
     # 1 mm is what the header holds when nobody knew
-    if all(0 < length < MAX_SPACING_MM for length in spacing):
+    if all(MIN_SPACING_MM <= length < MAX_SPACING_MM for length in spacing):
         meta |= {"spacing": np.asarray(spacing), "spacing_source": "nifti"}
     else:
         meta["spacing_source"] = "unknown"

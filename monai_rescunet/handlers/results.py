@@ -219,7 +219,7 @@ class _ImageResult:
         shape = tuple(int(n) for n in self.meta.get("nifti_shape", label.shape))
         image = nibabel.Nifti1Image(label.reshape(shape), np.asarray(self.meta["original_affine"]))
         if "spacing" in self.meta:
-            image.header.set_xyzt_units("mm")
+            image.header.set_xyzt_units(self.meta.get("nifti_unit", "mm"))
         content = BytesIO()
         with gzip.GzipFile(fileobj=content, mode="wb", mtime=0) as file:
             file.write(image.to_bytes())

@@ -71,6 +71,14 @@ def test_nifti_of_1_mm_has_an_unknown_spacing(tmp_path):
     assert "spacing" not in meta
 
 
+@pytest.mark.parametrize(("unit", "length"), [("meter", 7e-5), ("mm", 0.07), ("micron", 70), ("unknown", 0.07)])
+def test_niftis_unit_of_length_counts(tmp_path, unit, length):
+    image = nibabel.Nifti1Image(DEEP.T, np.diag([length, length, 1, 1]))
+    image.header.set_xyzt_units(unit)
+    nibabel.save(image, tmp_path / "a.nii.gz")
+    assert load(tmp_path / "a.nii.gz").meta["spacing"] == pytest.approx([0.07, 0.07])
+
+
 def test_a_volume_is_refused(tmp_path):
     nibabel.save(nibabel.Nifti1Image(np.zeros((4, 6, 3), np.uint8), np.eye(4)), tmp_path / "a.nii.gz")
     with pytest.raises(InputError, match="expected one slice"):
