@@ -3,7 +3,13 @@
 from monai_rescunet.data.cbis_ddsm import prepare_cbis_ddsm
 from monai_rescunet.data.collection import CollectionReport
 from monai_rescunet.data.contour import DrawContourd
-from monai_rescunet.data.datalist import read_datalist, repeat_small_collections, split_by_fold, write_datalist
+from monai_rescunet.data.datalist import (
+    describe_entries,
+    read_datalist,
+    repeat_small_collections,
+    split_by_fold,
+    write_datalist,
+)
 from monai_rescunet.data.folder import prepare_folder
 from monai_rescunet.data.folds import assign_folds
 from monai_rescunet.data.inbreast import prepare_inbreast
@@ -24,6 +30,7 @@ __all__ = [
     "MammogramReader",
     "SeededCacheDataset",
     "assign_folds",
+    "describe_entries",
     "make_cbis_ddsm_phantoms",
     "make_inbreast_phantoms",
     "make_phantom",

@@ -8,6 +8,7 @@ Further keys are kept.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Sequence
@@ -17,9 +18,16 @@ from typing import Any
 from monai_rescunet.classes import CLASS_VALUES
 from monai_rescunet.data.contour import split_contour
 from monai_rescunet.errors import InputError
-from monai_rescunet.files import write_atomically
+from monai_rescunet.files import relative_name, write_atomically
 
-__all__ = ["path_below", "read_datalist", "repeat_small_collections", "split_by_fold", "write_datalist"]
+__all__ = [
+    "describe_entries",
+    "path_below",
+    "read_datalist",
+    "repeat_small_collections",
+    "split_by_fold",
+    "write_datalist",
+]
 
 Entry = dict[str, Any]
 
@@ -126,6 +134,25 @@ def repeat_small_collections(entries: Sequence[Entry], share: float) -> list[Ent
         others = len(entries) - len(own)
         repeated += own * max(1, round(share / (1 - share) * others / len(own)))
     return repeated
+
+
+def describe_entries(entries: Sequence[Entry], dataset_dir: str | Path) -> str:
+    """Return the number of masses and a digest of what a network learns from them, in their order.
+
+    Args:
+        entries: as `read_datalist` returns them.
+        dataset_dir: folder that their paths lie in; another place of the same data changes nothing.
+    """
+
+    def place(value: Any) -> Any:
+        return [place(name) for name in value] if isinstance(value, list) else relative_name(value, dataset_dir)
+
+    told = [
+        [place(entry[key]) if key in entry else None for key in ("image", "label", "contour")]
+        + [entry.get(key) for key in ("box", "point", "class")]
+        for entry in entries
+    ]
+    return f"{len(entries)} masses, SHA-256 {hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:12]}"
 
 
 def path_below(folder: Path, relative: str) -> Path:

@@ -31,6 +31,7 @@ __all__ = [
     "find_checkpoint",
 ]
 
+TRAINED_WITH = "trained_with"
 logger = logging.getLogger(__name__)
 
 
@@ -71,16 +72,24 @@ class TrainingCheckpoints:
         objects: what has a state beside the trainer: networks, optimiser, schedule.
         final: the network that `model.pt` holds, where it is not `model`.
         resume: go on from the last checkpoint there is.
+        trained_with: by their names, the plain values that the weights hang on. Checkpoints hold them, and none is gone
+            on from with others; one that holds none, as those of older versions, is gone on from with a warning.
 
     Raises:
-        InputError: not resuming, and `save_dir` holds checkpoints of another training; or the processes see different
-            checkpoints in it; or it cannot be written to.
+        InputError: not resuming, and `save_dir` holds checkpoints of another training; or resuming one that was made
+            with other values; or the processes see different checkpoints in it; or it cannot be written to.
     """
 
     def __init__(
-        self, save_dir: str | Path, objects: dict[str, Any], final: nn.Module | None = None, resume: bool = False
+        self,
+        save_dir: str | Path,
+        objects: dict[str, Any],
+        final: nn.Module | None = None,
+        resume: bool = False,
+        trained_with: Mapping[str, Any] | None = None,
     ) -> None:
         self.save_dir, self.objects, self.final = Path(save_dir), objects, final or objects["model"]
+        self.trained_with = dict(trained_with or {})
         self.load_path = find_checkpoint(save_dir) if resume else None
         if not resume and any(Path(save_dir).glob("checkpoint_epoch=*.pt")):
             raise InputError(
@@ -93,6 +102,8 @@ class TrainingCheckpoints:
                 f"{save_dir}: the processes see different checkpoints in it, {' and '.join(sorted(seen))}; choose an "
                 "output_dir that all machines share"
             )
+        if self.load_path is not None:
+            self._check_checkpoint(self.load_path)
 
     def attach(self, engine: Engine) -> None:
         """Attach to a trainer, before the handlers that look at its epoch."""
@@ -102,7 +113,7 @@ class TrainingCheckpoints:
         # not MONAI's CheckpointSaver: a file it had no room for stays behind cut off
         checkpoint = Checkpoint(
             objects,
-            _WholeFiles(self.save_dir),
+            _WholeFiles(self.save_dir, {TRAINED_WITH: self.trained_with}),
             n_saved=2,
             filename_pattern="checkpoint_epoch={global_step}.pt",
             global_step_transform=global_step_from_engine(engine),
@@ -110,20 +121,41 @@ class TrainingCheckpoints:
         engine.add_event_handler(Events.EPOCH_COMPLETED, checkpoint)
         engine.add_event_handler(Events.COMPLETED, self._save_model)
 
+    def _check_checkpoint(self, path: str) -> None:
+        """Refuse a checkpoint of a training that is not this one."""
+        before = torch.load(path, map_location="cpu", weights_only=True, mmap=True).get(TRAINED_WITH, {})
+        if self.trained_with and not before:
+            logger.warning("%s does not say what it was trained with; it is taken for one of this training", path)
+        others = [
+            f"{name} was {before[name]!r} and is {value!r}"
+            for name, value in self.trained_with.items()
+            if before.get(name, value) != value
+        ]
+        if others:
+            raise InputError(
+                f"{path}: is of another training, whose {', '.join(others)}; go on with the values of then, or choose "
+                "another output_dir"
+            )
+
     def _save_model(self) -> None:
         if idist.get_rank() == 0:
             write_state(self.save_dir / "model.pt", self.final.state_dict())
 
 
 class _WholeFiles(BaseSaveHandler):
-    """Where the first process writes checkpoints, each whole or not at all."""
+    """Where the first process writes checkpoints, each whole or not at all.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Args:
+        folder: gets them.
+        told: what each of them holds beside the states.
+    """
+
+    def __init__(self, folder: Path, told: Mapping[str, Any]) -> None:
+        self.folder, self.told = folder, told
 
     def __call__(self, checkpoint: Mapping[str, Any], filename: str, metadata: Mapping[str, Any] | None = None) -> None:
         if idist.get_rank() == 0:
-            write_state(self.folder / filename, checkpoint)
+            write_state(self.folder / filename, {**checkpoint, **self.told})
 
     def remove(self, filename: str) -> None:
         if idist.get_rank() == 0:

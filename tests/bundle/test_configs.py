@@ -30,6 +30,12 @@ def test_everything_a_user_changes_is_a_top_level_name():
     assert set(USERS_NAMES) <= set(config("train.yaml"))
 
 
+def test_checkpoints_tell_values_by_the_names_that_a_user_changes():
+    train = config("train.yaml")
+    assert set(train["trained_with"]) - {"training_entries"} <= set(train)
+    assert {"fold", "supervision", "features", "roi_size", "batch_size", "seed"} <= set(train["trained_with"])
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -149,6 +149,20 @@ def test_killed_training_resumes_to_the_same_weights(phantoms, tmp_path):
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
+def test_another_training_is_not_resumed(trained, phantoms, tmp_path):
+    """Nor does it leave a held-out fold among the masses that were trained on."""
+    out = tmp_path / "out"
+    shutil.copytree(trained, out)
+    settings = {"max_epochs": 3, "batch_size": 2, "val_interval": 1, "roi_size": 64, "resume": "true"}
+    refused = run_bundle("train.yaml", phantoms, out, fold=1, supervision="binary", check=False, **settings)
+    assert refused.returncode != 0
+    assert "fold was 0 and is 1, training_entries was '4 masses, SHA-256 " in refused.stderr
+    assert "supervision was 'mixed' and is 'binary'; go on with the values of then" in refused.stderr
+    moved = tmp_path / "moved"
+    shutil.copytree(phantoms, moved)
+    assert "resuming from" in run_bundle("train.yaml", moved, out, **settings).stderr
+
+
 def test_inference_writes_label_maps_overlays_and_results(trained, phantoms, tmp_path):
     run_bundle("inference.yaml", phantoms, tmp_path, checkpoint=trained / "model.pt", roi_size=64)
     table = pd.read_csv(tmp_path / "results.csv", keep_default_na=False)

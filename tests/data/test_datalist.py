@@ -7,7 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monai_rescunet.data import read_datalist, repeat_small_collections, split_by_fold, write_datalist
+from monai_rescunet.data import (
+    describe_entries,
+    read_datalist,
+    repeat_small_collections,
+    split_by_fold,
+    write_datalist,
+)
 from monai_rescunet.errors import InputError
 
 
@@ -108,6 +114,17 @@ def test_what_is_written_is_read(folder):
     for section in ("training", "testing"):
         (read,) = read_datalist(folder / "out" / "d.json", folder, section)
         assert {**read, "image": "images/a.png"} == entries[0]
+
+
+def test_entries_are_described_alike_wherever_their_folder_lies(tmp_path):
+    def told(folder, name="a.png", **others):
+        entry = {"image": f"{folder}/{name}", "label": [f"{folder}/m.png"], "contour": f"{folder}/x.xml#0,2", **others}
+        return describe_entries([entry, {"image": f"{folder}/b.png"}], folder)
+
+    here = told(tmp_path / "here")
+    assert here.startswith("2 masses, SHA-256 ")
+    assert told(tmp_path / "there", case="p1", fold=2) == here
+    assert len({here, told(tmp_path, name="c.png"), told(tmp_path, box=[0, 0, 9, 9])}) == 3
 
 
 ENTRIES = [{"image": str(index), "fold": index % 3} for index in range(6)]

@@ -35,6 +35,37 @@ def test_another_trainings_checkpoints_are_not_overwritten(tmp_path):
         TrainingCheckpoints(tmp_path, {"model": torch.nn.Linear(1, 1)})
 
 
+def checkpoints(folder, resume=False, **trained_with):
+    objects = {"model": torch.nn.Linear(1, 1)}
+    return TrainingCheckpoints(folder, objects, resume=resume, trained_with=trained_with)
+
+
+def train_one_epoch(folder, **trained_with):
+    trainer = Engine(lambda *_: None)
+    checkpoints(folder, **trained_with).attach(trainer)
+    trainer.run([0], max_epochs=1)
+
+
+def test_a_checkpoint_of_another_training_is_not_gone_on_from(tmp_path, caplog):
+    same = {"features": [4, 8], "deepest": None}
+    train_one_epoch(tmp_path, fold=0, supervision="mixed", **same)
+    path = tmp_path / "checkpoint_epoch=1.pt"
+    assert checkpoints(tmp_path, resume=True, fold=0, supervision="mixed", **same).load_path == str(path)
+    assert caplog.text == ""
+    with pytest.raises(InputError) as refused:
+        checkpoints(tmp_path, resume=True, fold=1, supervision="binary", **same)
+    assert str(refused.value) == (
+        f"{path}: is of another training, whose fold was 0 and is 1, supervision was 'mixed' and is 'binary'; "
+        "go on with the values of then, or choose another output_dir"
+    )
+
+
+def test_a_checkpoint_of_an_older_version_is_gone_on_from_with_a_warning(tmp_path, caplog):
+    torch.save({"model": {}}, tmp_path / "checkpoint_epoch=1.pt")
+    checkpoints(tmp_path, resume=True, fold=0)
+    assert "does not say what it was trained with" in caplog.text
+
+
 def test_a_disk_that_fills_up_leaves_the_last_whole_checkpoint(tmp_path, monkeypatch):
     trainer = Engine(lambda *_: None)
     TrainingCheckpoints(tmp_path / "out", {"model": torch.nn.Linear(1, 1)}).attach(trainer)
