@@ -2,8 +2,8 @@
 
 An entry has `image` and, where they are known, `label` (a mask or a list of masks) or `contour` (`FILE.xml#0,2`,
 regions of an OsiriX file), `box` (`[x_min, y_min, x_max, y_max]`, pixels, max exclusive), `point` (`[x, y]`), `class`
-(`benign`, `malignant`), `case`, `fold` (from 0), `mass` (index in the image) and `collection`, where there are several.
-Further keys are kept.
+(`benign`, `malignant`), `case`, `fold` (from 0), `mass` (its number in the image, from 0) and `collection`, where there
+are several. Masses without a number get those that are free, in their order. Further keys are kept.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def read_datalist(
 
     Raises:
         InputError: the datalist is missing or malformed; an entry names a file that is not there or lies outside
-            `dataset_dir`, has a value outside its range, or with `masks` none.
+            `dataset_dir`, has a value outside its range or the image and `mass` of another one, or with `masks` none.
     """
     path = Path(path)
     try:
@@ -58,21 +59,25 @@ def read_datalist(
         raise InputError(f"{path}: is no JSON ({error}); write it again with `monai-rescunet prepare`") from error
     if not isinstance(content, dict) or not isinstance(content.get(section), list):
         raise InputError(f"{path}: has no list {section!r}; expected {{'training': [...], 'testing': [...]}}")
-    entries = []
+    masses: dict[str, list[Entry]] = {}
     for number, entry in enumerate(content[section]):
         try:
-            entries.append(_checked(entry, Path(dataset_dir)))
-            if masks and not {"label", "contour"} & entries[-1].keys():
+            checked = _checked(entry, Path(dataset_dir))
+            of_one_image = masses.setdefault(checked["image"], [])
+            if "mass" in checked and checked["mass"] in [other.get("mass") for other in of_one_image]:
+                raise InputError(
+                    f"{entry['image']} has a mass {checked['mass']} already; expected another number for each mass of "
+                    "an image, or none at all: correct it"
+                )
+            of_one_image.append(checked)
+            if masks and not {"label", "contour"} & checked.keys():
                 raise InputError(
                     f"{entry['image']} has neither mask (label) nor contour; training and evaluation need one of every "
                     "mass, a box or point serves inference alone"
                 )
         except InputError as error:
             raise InputError(f"{path}: entry {number} of {section!r}: {error}") from None
-    masses: dict[str, list[Entry]] = {}
-    for entry in entries:
-        masses.setdefault(entry["image"], []).append(entry)
-    return [entry for of_one_image in masses.values() for entry in of_one_image]
+    return [entry for of_one_image in masses.values() for entry in _numbered(of_one_image)]
 
 
 def write_datalist(path: str | Path, training: Sequence[Entry], testing: Sequence[Entry] = ()) -> None:
@@ -177,7 +182,7 @@ def _checked(entry: Any, folder: Path) -> Entry:
     """Return the entry with absolute paths and values of the right types."""
     if not isinstance(entry, dict) or not isinstance(entry.get("image"), str):
         raise InputError(f"is {entry!r}; expected an object with 'image'")
-    checked = dict(entry, image=str(path_below(folder, entry["image"])), mass=entry.get("mass", 0))
+    checked = dict(entry, image=str(path_below(folder, entry["image"])))
     if entry.get("label") is not None:
         names = [entry["label"]] if isinstance(entry["label"], str) else entry["label"]
         if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
@@ -197,6 +202,13 @@ def _checked(entry: Any, folder: Path) -> Entry:
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise InputError(f"{key} is {value!r}; expected a whole number from 0")
     return {key: value for key, value in checked.items() if value is not None}
+
+
+def _numbered(of_one_image: Sequence[Entry]) -> list[Entry]:
+    """Return the masses of one image, each with a number of its own."""
+    given = {entry.get("mass") for entry in of_one_image}
+    free = (number for number in count() if number not in given)
+    return [entry if "mass" in entry else entry | {"mass": next(free)} for entry in of_one_image]
 
 
 def _numbers(value: Any, key: str, length: int) -> list[float]:

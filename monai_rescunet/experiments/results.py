@@ -92,13 +92,18 @@ def read_results(folder: Path) -> Results:
     """Read the finished runs of an experiment.
 
     Raises:
-        InputError: there are none.
+        InputError: there are none, or one has two masses that cannot be told apart.
     """
     runs, tables = [], []
     for marker in sorted(folder.glob("*/finished.json")):
         run = json.loads(marker.read_text(encoding="utf-8"))
         runs.append({**run, "folder": str(marker.parent)})
         table = pd.read_csv(marker.parent / "per_image.csv", dtype={"case": str, "decision": str})
+        if table.duplicated(["image", "mass"]).any():
+            raise InputError(
+                f"{marker.parent / 'per_image.csv'}: has two masses of one number in an image, which cannot be told "
+                "apart; number them in the datalist and repeat the experiment in another folder"
+            )
         table = table.assign(network=run["network"], supervision=run["supervision"], row=range(len(table)))
         tables.append(table.assign(case=table["case"].fillna(table["image"])))
     if not runs:

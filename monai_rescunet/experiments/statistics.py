@@ -137,7 +137,8 @@ def compare(ours: pd.DataFrame, other: pd.DataFrame, seed: int = 0) -> Compariso
         ours, other: rows of `per_image.csv` of one configuration each.
         seed: of the bootstrap.
     """
-    pairs = ours.merge(other, on=["image", "mass"], suffixes=("", "_other")).reset_index(drop=True)
+    pairs = ours.merge(other, on=["image", "mass"], suffixes=("", "_other"), validate="one_to_one")
+    pairs = pairs.reset_index(drop=True)
     difference = (pairs["dice"] - pairs["dice_other"]).to_numpy()
     dice, dice_samples = _difference(pairs, segmentation_figures, "dice", seed)
     auc, auc_samples = _difference(pairs, classification_figures, "auc", seed)

@@ -49,6 +49,20 @@ def test_masses_of_one_image_follow_one_another(folder):
     assert [entry["mass"] for entry in read_datalist(path, folder)] == [0, 2, 1, 3]
 
 
+def test_masses_of_an_image_without_numbers_get_the_free_ones_in_their_order(folder):
+    given = [("a", {}), ("b", {}), ("a", {"mass": 1}), ("a", {}), ("a", {})]
+    entries = [{"image": f"images/{name}.png", "at": at, **mass} for at, (name, mass) in enumerate(given)]
+    path = datalist_of(folder, *entries)
+    numbers = {entry["at"]: entry["mass"] for entry in read_datalist(path, folder)}
+    assert numbers == {0: 0, 1: 0, 2: 1, 3: 2, 4: 3}
+
+
+def test_two_masses_of_an_image_with_one_number_are_refused(folder):
+    entries = [{"image": "images/a.png", "mass": mass} for mass in (0, 1, 1)]
+    with pytest.raises(InputError, match=r"entry 2 of 'training': images/a\.png has a mass 1 already; expected"):
+        read_datalist(datalist_of(folder, *entries), folder)
+
+
 def test_several_masks_stay_a_list_and_empty_values_are_dropped(folder):
     entry = {"image": "images/a.png", "label": ["masks/a.png", "masks/a.png"], "box": None}
     (read,) = read_datalist(datalist_of(folder, entry), folder)

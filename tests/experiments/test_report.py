@@ -148,6 +148,14 @@ def test_without_runs_there_is_no_report(tmp_path):
         write_report(tmp_path, tmp_path / "report")
 
 
+def test_masses_that_cannot_be_told_apart_are_refused(tmp_path):
+    folder = make_results(tmp_path / "out", {"SegNet": 0.8}, ["binary"])
+    path = folder / "SegNet_binary_fold1" / "per_image.csv"
+    pd.read_csv(path).assign(image="a.png").to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"fold1.per_image\.csv: has two masses of one number in an image"):
+        read_results(folder)
+
+
 def test_binary_supervision_alone_has_segmentation_only(tmp_path):
     folder = make_results(tmp_path / "out", {"SegNet": 0.8}, ["binary"])
     assert [table.name for table in make_tables(read_results(folder))] == ["table1"]

@@ -88,6 +88,11 @@ def test_a_better_network_is_found_to_be():
     assert comparison.auc_p < 0.01
 
 
+def test_masses_that_cannot_be_told_apart_are_not_paired():
+    with pytest.raises(ValueError, match="Merge keys are not unique"):
+        compare(masses().assign(image="a.png"), masses())
+
+
 def test_without_classification_there_is_no_auc():
     binary = masses().assign(score=np.nan, decision=None)
     comparison = compare(masses(), binary)
