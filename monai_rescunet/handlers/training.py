@@ -72,7 +72,7 @@ class TrainingCheckpoints:
         objects: what has a state beside the trainer: networks, optimiser, schedule.
         final: the network that `model.pt` holds, where it is not `model`.
         resume: go on from the last checkpoint there is.
-        trained_with: by their names, the plain values that the weights hang on. Checkpoints hold them, and none is gone
+        trained_with: by their names, the plain values that the weights depend on. Checkpoints hold them, and none is gone
             on from with others; one that holds none, as those of older versions, is gone on from with a warning.
 
     Raises:
