@@ -72,8 +72,8 @@ class TrainingCheckpoints:
         objects: what has a state beside the trainer: networks, optimiser, schedule.
         final: the network that `model.pt` holds, where it is not `model`.
         resume: go on from the last checkpoint there is.
-        trained_with: by their names, the plain values that the weights depend on. Checkpoints hold them, and none is gone
-            on from with others; one that holds none, as those of older versions, is gone on from with a warning.
+        trained_with: by their names, the plain values that the weights depend on. Checkpoints hold them, and none is
+            resumed with others; one that holds none, as those of older versions, is resumed with a warning.
 
     Raises:
         InputError: not resuming, and `save_dir` holds checkpoints of another training; or resuming one that was made
