@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -41,6 +42,7 @@ def predict(
         out: folder for label maps, overlays and `results.csv`; None writes nothing.
         bundle: folder of another bundle than the installed one, with its own config and weights.
         overrides: values of the bundle's inference config by their name: `otsu_mode`, `roi_mode`, `checkpoint`, ...
+            They are taken as they are, nothing in them is run; a dictionary is config.
 
     Returns:
         One dictionary a mass with the columns of `results.csv` and `mask`, the outline as a bool array
@@ -70,17 +72,17 @@ def run_inference(
     **overrides: Any,
 ) -> SaveMassResults:
     """Do what `predict` does and return the handler that has the results; without `keep_masks` no outline is kept."""
-    paths = dict.fromkeys(map(Path, [images] if isinstance(images, str | Path) else images))
+    given = map(Path, [images] if isinstance(images, str | Path) else images)
+    paths = {os.path.abspath(path): path for path in given}.values()  # noqa: PTH100 - a link is not its file
     if not paths:
         raise InputError("no image is given")
     locations = [{"box": list(map(float, each))} for each in _several(box)]
     locations += [{"point": list(map(float, each))} for each in _several(point)]
-    # a tuple, into which MONAI's parser does not go: it would run a file's name that begins with $ as Python
-    entries = tuple(
+    entries = [
         {"image": str(path), "mass": mass, **location}
         for path in paths
         for mass, location in enumerate(locations or [{}])
-    )
+    ]
     root = bundle_root() if bundle is None else Path(bundle).absolute()
     config_file = root / "configs" / "inference.yaml"
     _check_names(overrides, config_file)
@@ -94,12 +96,17 @@ def run_inference(
             meta_file=str(root / "configs" / "metadata.json"),
             logging_file=False,
             workflow_type="inference",
-            bundle_root=str(root),
-            dataset_dir="",
-            output_dir=None if out is None else Path(out),  # as the checkpoint: a path, which is not parsed either
-            checkpoint=checkpoint,
-            **{"dataset#data": entries, "results#keep_masks": keep_masks},
-            **overrides,
+            **_unparsed(
+                {
+                    "bundle_root": str(root),
+                    "dataset_dir": "",
+                    "output_dir": None if out is None else str(out),
+                    "checkpoint": str(checkpoint),
+                    "dataset#data": entries,
+                    "results#keep_masks": keep_masks,
+                    **overrides,
+                }
+            ),
         )
         try:
             workflow.initialize()
@@ -111,6 +118,17 @@ def run_inference(
             raise fault from None
     results: SaveMassResults = workflow.parser.get_parsed_content("results")
     return results
+
+
+def _unparsed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return overrides by which settings come through MONAI's parser as they are.
+
+    It runs strings that begin with `$` as Python and rewrites those with `@`, `%` and `#`, also in lists, but does not
+    look into a tuple.
+    """
+    values = tuple(settings.values())
+    references = {name: f"$@_given_[{index}]" for index, name in enumerate(settings)}
+    return {"_given_": values, **references, **{name: v for name, v in settings.items() if isinstance(v, dict)}}
 
 
 def _check_names(overrides: Mapping[str, Any], config_file: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from dicom_files import write_mammogram
 from PIL import Image
 
 from monai_rescunet import predict
+from monai_rescunet.bundle_root import bundle_root
 from monai_rescunet.data import make_phantom
 from monai_rescunet.errors import InputError
 
@@ -161,9 +163,32 @@ def test_a_files_name_is_a_name_whatever_it_looks_like(phantom, tmp_path, monkey
     assert (tmp_path / "$out" / "results.csv").is_file()
 
 
-def test_an_image_given_twice_is_judged_once(phantom):
+@pytest.mark.parametrize("name", ["$open('pwned','w')", "@abc", "%abc", "a@#b#c"])
+def test_a_bundles_and_a_checkpoints_name_are_names(phantom, tmp_path, monkeypatch, name):
     folder, _, box = phantom
-    rows = predict([folder / "grey.png", folder / "deep.png", folder / "grey.png"], box=box)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(bundle_root(), name, ignore=shutil.ignore_patterns("runs"))
+    shutil.copy(bundle_root() / "models" / "model.pt", f"{name}.pt")
+    assert predict(folder / "grey.png", box=box, bundle=name)[0]["image"]
+    assert predict(folder / "grey.png", box=box, checkpoint=f"{name}.pt")[0]["image"]
+    assert {path.name for path in tmp_path.iterdir()} == {name, f"{name}.pt"}
+
+
+def test_settings_are_values_and_no_code(phantom, tmp_path, monkeypatch):
+    folder, _, box = phantom
+    monkeypatch.chdir(tmp_path)
+    code = "$open('pwned','w')"
+    with pytest.raises(InputError, match=r"not \"\$open\('pwned','w'\)\""):
+        predict(folder / "grey.png", box=box, dicom=[code])
+    with pytest.raises(RuntimeError):
+        predict(folder / "grey.png", box=box, roi_mode=code)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_image_given_twice_is_judged_once(phantom, monkeypatch):
+    folder, _, box = phantom
+    monkeypatch.chdir(folder)
+    rows = predict([folder / "grey.png", "deep.png", "grey.png", folder / "grey.png"], box=box)
     assert [Path(row["image"]).name for row in rows] == ["grey.png", "deep.png"]
 
 
