@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
@@ -15,8 +16,6 @@ from monai_rescunet.classes import MALIGNANT, WHOLE_IMAGE
 from monai_rescunet.errors import InputError
 
 __all__ = ["predict", "show"]
-
-OtsuMode = Literal["anchored", "paper"]
 
 _SHOWN = ("image", "mass", "decision", "score", "lambda1", "lambda2", "area_px", "area_mm2", "dice")
 _FORMATS: dict[str, Callable[[Any], str]] = {
@@ -29,12 +28,19 @@ _FORMATS: dict[str, Callable[[Any], str]] = {
 }
 
 
+class OtsuMode(StrEnum):
+    """The modes that need nothing fitted beforehand."""
+
+    ANCHORED = "anchored"
+    PAPER = "paper"
+
+
 def predict(
     images: Annotated[list[Path], typer.Argument(help="PNG, JPEG, TIFF, PGM, DICOM or NIfTI.")],
     box: Annotated[list[str] | None, typer.Option(help="x0,y0,x1,y1 in pixels round a mass; may be repeated.")] = None,
     point: Annotated[list[str] | None, typer.Option(help="x,y in pixels in a mass; may be repeated.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for label maps, overlays and results.csv.")] = Path("predictions"),
-    otsu_mode: Annotated[OtsuMode, typer.Option(help="How the grey map is thresholded.")] = "anchored",
+    otsu_mode: Annotated[OtsuMode, typer.Option(help="How the grey map is thresholded.")] = OtsuMode.ANCHORED,
     strict: Annotated[bool, typer.Option(help="Stop at the first unreadable image.")] = False,
     dicom: Annotated[
         list[str] | None, typer.Option(help="seg, sr or sc: a DICOM result of DICOM images; may be repeated.")
@@ -48,7 +54,7 @@ def predict(
         box=[_numbers(text, "--box", 4) for text in box or []] or None,
         point=[_numbers(text, "--point", 2) for text in point or []] or None,
         out=out,
-        otsu_mode=otsu_mode,
+        otsu_mode=otsu_mode.value,
         strict=strict,
         dicom=dicom or [],
     )
