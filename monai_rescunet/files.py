@@ -75,9 +75,14 @@ def _umask() -> int:
 def relative_name(path: str | Path, folder: str | Path) -> str:
     """Return the path below the folder, with forward slashes, or as it is if it lies elsewhere.
 
-    A link has its own name, not that of the file behind it, which may be a patient's.
+    A link has its own name, not that of the file behind it, which may be a patient's; the folder may be given by a link
+    or by another way to it.
     """
-    try:
-        return Path(os.path.abspath(path)).relative_to(os.path.abspath(folder)).as_posix()  # noqa: PTH100
-    except ValueError:
-        return str(path)
+    own, folder = Path(os.path.abspath(path)), Path(os.path.abspath(folder))  # noqa: PTH100 - follows no link
+    if own.is_relative_to(folder):
+        return own.relative_to(folder).as_posix()
+    real = folder.resolve()
+    for parent in own.parents:
+        if parent.resolve() == real:
+            return own.relative_to(parent).as_posix()
+    return str(path)

@@ -44,3 +44,10 @@ def test_a_link_keeps_its_own_name(tmp_path):
     (tmp_path / "raw" / "Doe_Jane.png").write_text("")
     (tmp_path / "anon.png").symlink_to(tmp_path / "raw" / "Doe_Jane.png")
     assert relative_name(tmp_path / "anon.png", tmp_path) == "anon.png"
+
+
+def test_names_are_relative_to_a_folder_however_it_is_given(tmp_path):
+    (tmp_path / "data" / "images").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    for path, folder in (("data", "link"), ("link", "data"), ("link", "link"), ("data/../link", "data")):
+        assert relative_name(tmp_path / path / "images" / "a.png", tmp_path / folder) == "images/a.png"
