@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from itertools import count
+from operator import mul
 from pathlib import Path
 from typing import Any
 
@@ -127,18 +128,23 @@ def repeat_small_collections(entries: Sequence[Entry], share: float) -> list[Ent
         share: about this part of the result, in [0, 1), comes from each collection at least.
 
     Raises:
-        ValueError: there are so many collections that not each can have this share.
+        ValueError: `share` is outside [0, 1), or there are so many collections that not each can have it.
     """
     collections: dict[str, list[Entry]] = {}
     for entry in entries:
         collections.setdefault(entry.get("collection", ""), []).append(entry)
+    if not 0 <= share < 1:
+        raise ValueError(f"share is {share}; expected one from 0 to below 1")
     if share * len(collections) > 1:
         raise ValueError(f"share is {share}; {len(collections)} collections cannot have it each")
-    repeated = []
-    for own in collections.values():
-        others = len(entries) - len(own)
-        repeated += own * max(1, round(share / (1 - share) * others / len(own)))
-    return repeated
+    sizes = [len(own) for own in collections.values()]
+    before: list[int] = []
+    times = [1] * len(sizes)
+    while times != before:  # what one has more the others lack; it ends at the latest where all are of one size
+        before, total = times, sum(map(mul, times, sizes))
+        wanted = [share / (1 - share) * (total - kept * size) / size for kept, size in zip(times, sizes, strict=True)]
+        times = [max(1, round(repetitions)) for repetitions in wanted]
+    return [entry for own, kept in zip(collections.values(), times, strict=True) for entry in own * kept]
 
 
 def describe_entries(entries: Sequence[Entry], dataset_dir: str | Path) -> str:
