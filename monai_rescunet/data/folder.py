@@ -40,7 +40,8 @@ def prepare_folder(
     Masks of an image are `<stem>_mask*` beside it, or files of its stem or of such a name in a folder `mask` or
     `masks`, which may stand beside a folder `images` and hold the same folders; several are one set of lesions. Without
     masks, `boxes.csv` with `image, x_min, y_min, x_max, y_max` has a row a mass. With neither, the whole image is the
-    region of interest.
+    region of interest. Links to folders are not followed, and results that `predict` wrote beside an image are no
+    images; both are told.
 
     Args:
         roots: the folders; the paths of several are relative to their common parent, and their cases do not mix.
@@ -66,8 +67,10 @@ def prepare_folder(
         raise InputError(f"{', '.join(map(str, sorted(cropped - set(folders))))}: is none of the folders to prepare")
     report = CollectionReport(folders[0] if len(folders) == 1 else Path(commonpath(folders)))
     collector = Collector(report.problems, strict)
+    alone = 0
     for folder in folders:
         entries = _entries(folder, collector)
+        alone += len({e["image"] for e in entries if e["case"] == _case(folder, folder / e["image"])})
         if folder in cropped:
             entries = [{"box": [0, 0, *image_size(folder / entry["image"])], **entry} for entry in entries]
         prefix = "" if len(folders) == 1 else folder.relative_to(report.dataset_dir).as_posix() + "/"
@@ -75,6 +78,11 @@ def prepare_folder(
     if not report.entries:
         details = f": {report.problems[0]}" if report.problems else "; expected images, or labels.csv that names them"
         raise InputError(f"{', '.join(map(str, folders))}: no usable image{details}")
+    if alone:
+        report.notes.append(
+            f"{alone} images count as a patient of their own each, as no column case says otherwise: views of one "
+            "breast may fall into different folds"
+        )
     report.assign_folds(n_splits, seed)
     return report
 
@@ -132,14 +140,14 @@ def _listed(root: Path, collector: Collector) -> list[Entry]:
     """Return what labels.csv lists, or else the images there are."""
     path = root / "labels.csv"
     if not path.is_file():
-        images, masks = _files(root)
+        images, masks = _files(root, collector)
         entries = [entry for image in images for entry in collector.gather(str(image), _from_image, root, image, masks)]
         claimed = {_place(root, image) for image in images}
         for place, unclaimed in masks.items():
             for mask in unclaimed if place not in claimed else ():
                 collector.note(str(mask), f"is a mask, and there is no image {place[-1]} that it belongs to")
         return entries
-    rows = read_csv_rows(path, ("image", "mask", "label"))
+    rows = read_csv_rows(path, ("image", "mask", "label"), ("case",))
     return [entry for number, row in rows for entry in collector.gather(f"{path} row {number}", _from_row, root, row)]
 
 
@@ -151,7 +159,7 @@ def _boxed(root: Path, listed: list[Entry], collector: Collector) -> list[Entry]
     known: dict[str, list[Entry]] = {}
     for entry in listed:
         known.setdefault(entry["image"], []).append(entry)
-    rows = read_csv_rows(path, ("image", "x_min", "y_min", "x_max", "y_max"))
+    rows = read_csv_rows(path, ("image", "x_min", "y_min", "x_max", "y_max"), ("label", "case"))
     return [
         entry for number, row in rows for entry in collector.gather(f"{path} row {number}", _from_box, root, row, known)
     ]
@@ -249,20 +257,38 @@ def _check_mask(image: Path, mask: Path) -> None:
         )
 
 
-def _files(root: Path) -> tuple[list[Path], Masks]:
+def _files(root: Path, collector: Collector) -> tuple[list[Path], Masks]:
     """Return the images below a folder that are not hidden, and their masks."""
     images, masks = [], Masks()
     for path in sorted(root.rglob("*")):
         parts = path.relative_to(root).parts
-        if not path.is_file() or any(part.startswith(".") for part in parts):
+        if any(part.startswith(".") for part in parts):
             continue
-        if path.suffix.lower() in (".csv", ".json", ".txt", ".md") or image_format(path) is None:
+        if path.is_symlink() and path.is_dir():
+            collector.note(
+                str(path), "is a link to a folder, which is not followed: put the folder itself in its place"
+            )
+        text = path.suffix.lower() in (".csv", ".json", ".txt", ".md")
+        if text or not path.is_file() or image_format(path) is None:
             continue
         if "_mask" in parts[-1].lower() or any(part.lower() in MASK_FOLDERS for part in parts[:-1]):
             masks.setdefault(_place(root, path), []).append(path)
         else:
             images.append(path)
-    return images, masks
+    return _without_results(images, collector), masks
+
+
+def _without_results(images: Sequence[Path], collector: Collector) -> list[Path]:
+    """Return the images but for those that are results of `predict` on another one beside them."""
+    there = {image.with_name(image_stem(image)) for image in images}
+    kept = []
+    for image in images:
+        source = image_stem(image).removesuffix("_label").removesuffix("_overlay")
+        if source != image_stem(image) and image.with_name(source) in there:
+            collector.note(str(image), f"is taken for a result of `predict` on {source}, not for a mammogram")
+        else:
+            kept.append(image)
+    return kept
 
 
 def _place(root: Path, path: Path) -> tuple[str, ...]:

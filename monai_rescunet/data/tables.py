@@ -17,15 +17,16 @@ SEPARATORS = ",;\t"
 Rows = list[tuple[int, dict[str, str]]]
 
 
-def read_csv_rows(path: Path, columns: Sequence[str]) -> Rows:
+def read_csv_rows(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Rows:
     """Return the rows of a table with their numbers; every cell is trimmed text.
 
     Cells are separated by commas, or by semicolons or tabs, as spreadsheets of many countries write them: the header
-    tells. Blank rows are skipped.
+    tells. Blank rows are skipped. Columns are known in upper and lower case alike.
 
     Args:
         path: a CSV file in UTF-8; its header is row 1.
         columns: those it must have.
+        optional: those it may have; others are kept as they are spelt.
 
     Raises:
         InputError: it cannot be read, lacks a column or has it twice, or a row has more cells than the header.
@@ -39,7 +40,7 @@ def read_csv_rows(path: Path, columns: Sequence[str]) -> Rows:
         raise InputError(
             f"{path}: cannot be read as CSV ({error}); expected UTF-8 and the columns {', '.join(columns)}"
         ) from error
-    return _rows(path, table, columns)
+    return _rows(path, table, columns, optional)
 
 
 def read_xls_rows(path: Path, columns: Sequence[str]) -> Rows:
@@ -72,9 +73,10 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _rows(path: Path, table: list[list[str]], columns: Sequence[str]) -> Rows:
+def _rows(path: Path, table: list[list[str]], columns: Sequence[str], optional: Sequence[str] = ()) -> Rows:
     """Return the rows below the header, by column."""
-    header = [cell.strip() for cell in table[0]] if table else []
+    known = {name.casefold(): name for name in (*columns, *optional)}
+    header = [known.get(cell.strip().casefold(), cell.strip()) for cell in table[0]] if table else []
     missing = [name for name in columns if name not in header]
     if missing:
         raise InputError(

@@ -84,8 +84,37 @@ def test_links_that_lead_outside_or_nowhere_are_left_out_and_told(tmp_path, add,
     assert [entry["image"] for entry in report.entries] == ["a.png"]
     problems = "\n".join(report.problems)
     assert "'b.png' leads outside" in problems
+    assert (f"{data / 'd'}: is a link to a folder, which is not followed" in problems) != with_table
     assert ("'c.png' cannot be followed" in problems) == with_table
     assert ("cannot be followed (embedded null byte)" in problems) == with_table
+
+
+def test_results_beside_their_image_are_no_mammograms_and_told(tmp_path, add):
+    add("a.png", "a_label.png", "a_overlay.png", "b_label.png", "c/a_overlay.png")
+    report = prepare_folder([tmp_path])
+    assert [entry["image"] for entry in report.entries] == ["a.png", "b_label.png", "c/a_overlay.png"]
+    assert report.problems == [
+        f"{tmp_path / name}: is taken for a result of `predict` on a, not for a mammogram"
+        for name in ("a_label.png", "a_overlay.png")
+    ]
+
+
+@pytest.mark.parametrize("header", ["image,mask,label,case", "Image,MASK, Label , Case "])
+def test_patients_are_known_however_the_header_is_spelled(tmp_path, add, header):
+    add("a.png", "b.png")
+    csv(tmp_path / "labels.csv", header, "a.png,,benign,p1", "b.png,,benign,p1")
+    csv(tmp_path / "boxes.csv", "Image,X_min,y_min,x_max,y_max,Case", "a.png,1,2,10,12,p1")
+    report = prepare_folder([tmp_path])
+    assert [entry["case"] for entry in report.entries] == ["p1", "p1"]
+    assert "a patient of their own" not in report.summary()
+
+
+def test_images_without_a_case_are_said_to_count_as_patients(tmp_path, add):
+    add("a.png", "b.png", "c.png")
+    csv(
+        tmp_path / "labels.csv", "image,mask,label,case", *(f"{name}.png,,benign," for name in "ab"), "c.png,,benign,p1"
+    )
+    assert "2 images count as a patient of their own each" in prepare_folder([tmp_path]).summary()
 
 
 def test_class_folders_with_masks_beside_and_in_a_folder(tmp_path, add):

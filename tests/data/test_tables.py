@@ -29,6 +29,16 @@ def test_a_table_says_the_same_however_it_is_written(tmp_path, content):
     assert [(number, {name: row[name] for name in ("image", "label")}) for number, row in rows] == ROWS
 
 
+def test_columns_are_known_in_upper_and_lower_case_and_others_stay_as_they_are(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("IMAGE, Label ,Case,Age\na.png,benign,P1,60\n")
+    ((_, row),) = read_csv_rows(path, ("image", "label"), ("case",))
+    assert row == {"image": "a.png", "label": "benign", "case": "P1", "Age": "60"}
+    path.write_text("image,label,Case,case\n")
+    with pytest.raises(InputError, match="has the column case more than once"):
+        read_csv_rows(path, ("image", "label"), ("case",))
+
+
 def test_rows_keep_their_numbers_behind_a_blank_one_and_short_rows_have_blank_cells(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("image,label\n\na.png\n")
