@@ -6,6 +6,7 @@ import difflib
 import gc
 import json
 import logging
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,16 @@ TRAIN = ("train.yaml", "paper.yaml")
 OWN_NAMES = (
     "bundle_root", "dataset_dir", "datalist", "output_dir", "network", "supervision", "fold", "checkpoint", "resume",
 )  # fmt: skip
+LEAST = {
+    "max_epochs": 1,
+    "batch_size": 1,
+    "val_interval": 1,
+    "roi_size": 32,
+    "features": 1,
+    "seed": 0,
+    "num_workers": 0,
+}
+"""Settings that are whole numbers or lists of them, and the least they can be: the networks halve a side five times."""
 
 # MONAI tells that a caller keeps its own logging, as this one does, three times a run
 logging.getLogger("monai.bundle.workflows").setLevel(logging.ERROR)
@@ -187,7 +198,8 @@ def read_settings(assignments: Sequence[str]) -> dict[str, Any]:
     """Return the settings of `name=value` texts; values are written as in the configs.
 
     Raises:
-        InputError: no name of train.yaml, or one that the experiment itself sets.
+        InputError: no name of train.yaml, one that the experiment itself sets, or a value of another kind than the
+            config's own.
     """
     names = ConfigParser(ConfigParser.load_config_files(_files((*TRAIN, "evaluate.yaml"))))
     settings = {}
@@ -204,7 +216,34 @@ def read_settings(assignments: Sequence[str]) -> dict[str, Any]:
             settings[name] = json.loads(value)  # YAML takes 1e-3 for a text
         except ValueError:
             settings[name] = yaml.safe_load(value)
+        _check_setting(name, settings[name], names[name])
     return settings
+
+
+def _check_setting(name: str, value: Any, own: Any) -> None:
+    """Refuse a value that is not of the kind of the config's own; expressions may become anything."""
+    if name in LEAST:
+        numbers = value if isinstance(own, list) else [value]
+        told = f"{'a list of whole numbers' if isinstance(own, list) else 'a whole number'} from {LEAST[name]}"
+        right = _kind(numbers) == "a list of numbers" and all(
+            isinstance(number, int) and number >= LEAST[name] for number in numbers
+        )
+    else:
+        told = _kind(own)
+        right = "" in (told, _kind(value)) or told == _kind(value)
+    if not right:
+        raise InputError(f"--set {name} is {value!r}; expected {told}, such as {own!r}")
+
+
+def _kind(value: Any) -> str:
+    """Return what a value of a config is; nothing where that is open."""
+    if value is None or isinstance(value, dict) or (isinstance(value, str) and value.startswith(("$", "@", "%"))):
+        return ""
+    if isinstance(value, bool | str):
+        return "true or false" if isinstance(value, bool) else "a text"
+    if isinstance(value, list):
+        return "a list of numbers" if value and {_kind(item) for item in value} == {"a number"} else "a list"
+    return "a number" if isinstance(value, int | float) and math.isfinite(value) else type(value).__name__
 
 
 def _files(names: Sequence[str]) -> list[str]:

@@ -18,6 +18,9 @@ from monai_rescunet.networks import NETWORKS
 
 __all__ = ["Results", "read_results"]
 
+NAMES = {"image": str, "case": str}
+"""Columns that are read as they stand: a case may be called NA, or 0012."""
+
 
 @dataclass(frozen=True)
 class Results:
@@ -98,14 +101,16 @@ def read_results(folder: Path) -> Results:
     for marker in sorted(folder.glob("*/finished.json")):
         run = json.loads(marker.read_text(encoding="utf-8"))
         runs.append({**run, "folder": str(marker.parent)})
-        table = pd.read_csv(marker.parent / "per_image.csv", dtype={"case": str, "decision": str})
+        path = marker.parent / "per_image.csv"
+        blank = {name: "" for name in pd.read_csv(path, nrows=0) if name not in NAMES}
+        table = pd.read_csv(path, dtype={**NAMES, "decision": str}, keep_default_na=False, na_values=blank)
         if table.duplicated(["image", "mass"]).any():
             raise InputError(
-                f"{marker.parent / 'per_image.csv'}: has two masses of one number in an image, which cannot be told "
+                f"{path}: has two masses of one number in an image, which cannot be told "
                 "apart; number them in the datalist and repeat the experiment in another folder"
             )
         table = table.assign(network=run["network"], supervision=run["supervision"], row=range(len(table)))
-        tables.append(table.assign(case=table["case"].fillna(table["image"])))
+        tables.append(table.assign(case=table["case"].where(table["case"] != "", table["image"])))
     if not runs:
         raise InputError(f"{folder}: has no finished run; make some with `monai-rescunet experiment`")
     started = {path.parent.name for path in folder.glob("*/lock")}

@@ -123,4 +123,5 @@ def _note_attempt(path: Path) -> None:
 def _remove(folder: Path, *patterns: str) -> None:
     for pattern in patterns:
         for path in folder.glob(pattern):
-            path.unlink()
+            if path.is_file():
+                path.unlink()

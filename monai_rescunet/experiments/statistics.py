@@ -142,8 +142,9 @@ def compare(ours: pd.DataFrame, other: pd.DataFrame, seed: int = 0) -> Compariso
     difference = (pairs["dice"] - pairs["dice_other"]).to_numpy()
     dice, dice_samples = _difference(pairs, segmentation_figures, "dice", seed)
     auc, auc_samples = _difference(pairs, classification_figures, "auc", seed)
-    below = (np.sum(auc_samples <= 0) + 1) / (len(auc_samples) + 1)
-    above = (np.sum(auc_samples >= 0) + 1) / (len(auc_samples) + 1)
+    drawn = np.isfinite(auc_samples).sum()  # a sample without one of the classes has no AUC
+    below = (np.sum(auc_samples <= 0) + 1) / (drawn + 1)
+    above = (np.sum(auc_samples >= 0) + 1) / (drawn + 1)
     return Comparison(
         len(pairs),
         dice,

@@ -15,17 +15,20 @@ LEFT = "SegNet_mixed_fold1"
 
 
 @pytest.mark.parametrize(
-    ("roi_size", "status", "told", "failed"),
-    [(32, 0, "1 of 1 runs are finished", ""), (8, 1, "0 of 1 runs are finished", f"failed: {LEFT}")],
+    ("learning_rate", "status", "told", "failed"),
+    [(0.01, 0, "1 of 1 runs are finished", ""), (-1, 1, "0 of 1 runs are finished", f"failed: {LEFT}")],
 )
-def test_each_unfinished_run_is_a_job_and_failed_ones_are_named(phantoms, tmp_path, roi_size, status, told, failed):
+def test_each_unfinished_run_is_a_job_and_failed_ones_are_named(
+    phantoms, tmp_path, learning_rate, status, told, failed
+):
     for name in ("SegNet_mixed_fold0", "SegNet_binary_fold0", "SegNet_binary_fold1"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "finished.json").touch()
     done = subprocess.run(
         [
             sys.executable, SCRIPT, phantoms, phantoms / "datalist.json", tmp_path, "--network", "SegNet",
-            "--set", "features=[4,4,4,4,4]", "--set", f"roi_size={roi_size}", "--set", "max_epochs=1",
+            "--set", "features=[4,4,4,4,4]", "--set", "roi_size=32", "--set", "max_epochs=1",
+            "--set", f"learning_rate={learning_rate}",
         ],
         capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip

@@ -113,6 +113,13 @@ def test_a_run_that_was_finished_meanwhile_is_not_repeated(experiment, monkeypat
     assert runs.unfinished(experiment) == []
 
 
+def test_what_others_put_into_a_runs_folder_stays(tmp_path):
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    (tmp_path / ".model.pt.x1").touch()
+    runs._remove(tmp_path, ".*", "tmp*")
+    assert [path.name for path in tmp_path.iterdir()] == [".ipynb_checkpoints"]
+
+
 def test_a_folder_with_other_settings_is_refused(experiment, phantoms, tmp_path):
     runs.claim_folder(experiment)
     runs.claim_folder(experiment)
@@ -150,11 +157,13 @@ def test_any_importable_network_can_take_part():
 
 def test_settings_are_read_as_in_the_configs():
     settings = read_settings(
-        ["max_epochs=2", "learning_rate=1e-3", "features=[4,4,4,4,4]", "roi_mode=window", "amp=false"]
+        ["max_epochs=2", "learning_rate=1e-3", "features=[4,4,4,4,4]", "roi_mode=window", "amp=false", "lesion_floor=0"]
     )
     assert settings == {
         "max_epochs": 2, "learning_rate": 1e-3, "features": [4] * 5, "roi_mode": "window", "amp": False,
+        "lesion_floor": 0,
     }  # fmt: skip
+    assert read_settings(["compile=inductor", "device=cpu", "averaging=$1/3"])["averaging"] == "$1/3"
 
 
 @pytest.mark.parametrize(
@@ -163,6 +172,22 @@ def test_settings_are_read_as_in_the_configs():
         ("max_epoch=2", "train.yaml has no such name; is it max_epochs?"),
         ("max_epochs", "expected name=value"),
         ("fold=1", "the experiment sets it itself"),
+        ("max_epochs=abc", "--set max_epochs is 'abc'; expected a whole number from 1, such as 300"),
+        ("max_epochs=2.5", "expected a whole number from 1"),
+        ("max_epochs=$3", "expected a whole number from 1"),
+        ("val_interval=0", "expected a whole number from 1"),
+        ("batch_size=0", "expected a whole number from 1"),
+        ("batch_size=true", "expected a whole number from 1"),
+        ("roi_size=8", "expected a whole number from 32"),
+        ("seed=-1", "expected a whole number from 0"),
+        ("features=[4,4,0,4,4]", "expected a list of whole numbers from 1"),
+        ("features=8", "expected a list of whole numbers from 1"),
+        ("learning_rate=fast", "expected a number, such as 0.01"),
+        ("learning_rate=NaN", "expected a number"),
+        ("amp=1", "expected true or false"),
+        ("roi_mode=3", "expected a text, such as 'scaled'"),
+        ("otsu_levels=128", "expected a list of numbers"),
+        ("levels=[0,half,1]", "expected a list of numbers"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(text, message):

@@ -148,6 +148,17 @@ def test_without_runs_there_is_no_report(tmp_path):
         write_report(tmp_path, tmp_path / "report")
 
 
+def test_names_of_cases_and_images_are_read_as_they_stand(tmp_path):
+    folder = make_results(tmp_path / "out", {"SegNet": 0.8}, ["binary"])
+    path = folder / "SegNet_binary_fold0" / "per_image.csv"
+    table = pd.read_csv(path, dtype=str)
+    cases = ["NA", "0012", "12", "", *table.case[4:]]
+    table.assign(case=cases, image=[f"{index:03}" for index in range(len(table))]).to_csv(path, index=False)
+    read = read_results(folder).masses.query("fold == 0")
+    assert read.case.tolist() == ["NA", "0012", "12", "003", *cases[4:]]
+    assert read.image.tolist()[:2] == ["000", "001"]
+
+
 def test_masses_that_cannot_be_told_apart_are_refused(tmp_path):
     folder = make_results(tmp_path / "out", {"SegNet": 0.8}, ["binary"])
     path = folder / "SegNet_binary_fold1" / "per_image.csv"

@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import wilcoxon
 from sklearn.metrics import roc_auc_score
 
+from monai_rescunet.experiments import statistics
 from monai_rescunet.experiments.statistics import (
     CLASSIFICATION_METRICS,
     classification_figures,
@@ -98,6 +99,12 @@ def test_without_classification_there_is_no_auc():
     comparison = compare(masses(), binary)
     assert np.isnan([comparison.auc, comparison.auc_low, comparison.auc_p]).all()
     assert np.isnan(estimate(binary, classification_figures)["accuracy"].mean)
+
+
+def test_samples_without_an_auc_do_not_count_for_its_p_value(monkeypatch):
+    samples = np.array([np.nan] * 96 + [0.1, 0.2, 0.3, -0.1])
+    monkeypatch.setattr(statistics, "_difference", lambda *_: (0.1, samples))
+    assert compare(masses(), masses()).auc_p == pytest.approx(2 * (1 + 1) / (4 + 1))
 
 
 def test_a_figure_undefined_in_a_fold_is_the_mean_of_the_others():
