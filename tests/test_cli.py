@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from monai_rescunet import __version__
 from monai_rescunet.cli import app
+from monai_rescunet.errors import InputError
+from monai_rescunet.handlers import SaveMassResults
 
 
 def run(*arguments: str):
@@ -54,6 +56,68 @@ def test_results_of_whole_images_say_so(tmp_path):
     table = pd.DataFrame({"image": ["a.png", "b.png"], "box": ["whole image", "1 2 3 4"], "decision": ["benign"] * 2})
     table.to_csv(tmp_path / "results.csv", index=False)
     assert "1 of them are of a whole image" in run("show", str(tmp_path / "results.csv")).output
+
+
+@pytest.mark.parametrize("decision", ["", "benign"])
+def test_results_without_decisions_and_of_any_names_are_shown(tmp_path, decision):
+    """Binary supervision decides nothing; a name may be a number or look like the table's own markup."""
+    rows = "".join(f"{name},0,1 2 3 4,{decision},0.5\n" for name in ("0012", "a[/b].png"))
+    (tmp_path / "results.csv").write_text("image,mass,box,decision,score\n" + rows)
+    result = run("show", str(tmp_path / "results.csv"))
+    assert result.exit_code == 0, result.exception
+    assert "0012" in result.output
+    assert "b].png" in result.output
+
+
+def test_results_without_rows_are_shown(tmp_path):
+    (tmp_path / "results.csv").write_text("image,mass,box,decision,score\n")
+    assert "0 masses" in run("show", str(tmp_path / "results.csv")).output
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is no table"),
+        (b"\xff\xfe\x80", "is no table"),
+        (b"site,auc\n1,0.9\n", "has the columns site, auc"),
+        (b"image,decision,score\na.png,benign,high\n", "is no table"),
+    ],
+)
+def test_what_is_no_table_of_results_is_named(tmp_path, content, message):
+    (tmp_path / "other.csv").write_bytes(content)
+    error = run("show", str(tmp_path / "other.csv")).exception
+    assert isinstance(error, InputError)
+    assert f"other.csv: {message}" in str(error)
+
+
+def test_the_command_keeps_no_outlines_in_memory(tmp_path, write_png, monkeypatch):
+    """Those of a full mammogram take ten megabytes a mass."""
+    handlers = []
+    complete = SaveMassResults._complete
+    monkeypatch.setattr(
+        SaveMassResults, "_complete", lambda handler, engine: (handlers.append(handler), complete(handler, engine))
+    )
+    image = write_png(np.random.default_rng(0).integers(0, 255, (60, 50)).astype(np.uint8))
+    result = run("predict", str(image), "--out", str(tmp_path / "out"))
+    assert result.exit_code == 0, result.exception
+    assert (len(handlers[0].rows), handlers[0].masks) == (1, [])
+
+
+@pytest.mark.parametrize("arguments", [["predict", "a.png", "--otsu-mode", "foo"], ["phantom", "p", "--seed", "-1"]])
+def test_values_that_there_are_not_are_a_fault_of_usage(tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "Invalid value" in result.output
+
+
+@pytest.mark.parametrize("folder", ["afile/app", "/proc/app"])
+def test_an_app_s_folder_that_cannot_be_made_is_named(tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "afile").touch()
+    error = run("label-app", folder).exception
+    assert isinstance(error, InputError)
+    assert f"{folder}: cannot be made" in str(error)
 
 
 @pytest.mark.parametrize(

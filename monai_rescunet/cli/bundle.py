@@ -29,7 +29,7 @@ def bundle(out: Annotated[Path, typer.Argument(help="Folder to write; new or emp
             for part in whole.iterdir():
                 part.rename(out / part.name)
     except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror}); choose a folder with room") from error
+        raise InputError(f"{out}: cannot be written ({error.strerror or error}); choose a folder with room") from error
     typer.echo(
         f"wrote {out}; in it: python -m monai.bundle run --config_file configs/inference.yaml --dataset_dir DATA"
     )

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from monai_rescunet.classes import MALIGNANT, WHOLE_IMAGE
@@ -76,8 +77,9 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
     if not results.is_file():
         raise InputError(f"{results}: there is no such file; run inference first")
     try:
-        table = pd.read_csv(results, dtype={"image": str})
-    except (ValueError, pd.errors.ParserError) as error:  # empty, or no UTF-8
+        numbers = dict.fromkeys(_FORMATS.keys() - {"image"}, float)
+        table = pd.read_csv(results, dtype={"image": str, **numbers})
+    except (OSError, ValueError) as error:  # not to be read, empty, no UTF-8, or text where numbers belong
         raise InputError(f"{results}: is no table ({error}); expected a results.csv that inference wrote") from error
     if not {"image", "decision"} <= set(table):
         raise InputError(
@@ -87,7 +89,7 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
     columns = {name: _FORMATS.get(name, str) for name in told if name != "mass" or table[name].any()}
     view = Table(*columns)
     for row in table[list(columns)].to_dict("records"):
-        cells = ["" if pd.isna(row[name]) else form(row[name]) for name, form in columns.items()]
+        cells = ["" if pd.isna(row[name]) else escape(form(row[name])) for name, form in columns.items()]
         view.add_row(*cells, style="red" if row.get("decision") == MALIGNANT else None)
     console = Console()
     console.print(view)
@@ -97,4 +99,4 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
             f"[yellow]{unlocated} of them are of a whole image: nothing said where its mass is, and the network "
             "expects one that fills most of what it sees. Give a box.[/]"
         )
-    console.print(f"{len(table)} masses; every column, label maps and overlays in {results.parent}")
+    console.print(f"{len(table)} masses; every column, label maps and overlays in {escape(str(results.parent))}")

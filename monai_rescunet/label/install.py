@@ -40,7 +40,9 @@ def install_app(folder: str | Path) -> Path:
     try:
         return _install(Path(folder).resolve())
     except OSError as error:
-        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another folder for the app") from error
+        raise InputError(
+            f"{folder}: cannot be made ({error.strerror or error}); choose another folder for the app"
+        ) from error
 
 
 def _install(folder: Path) -> Path:
