@@ -102,7 +102,7 @@ def read_results(folder: Path) -> Results:
         run = json.loads(marker.read_text(encoding="utf-8"))
         runs.append({**run, "folder": str(marker.parent)})
         path = marker.parent / "per_image.csv"
-        blank = {name: [""] for name in pd.read_csv(path, nrows=0) if name not in NAMES}
+        blank = {str(name): [""] for name in pd.read_csv(path, nrows=0) if name not in NAMES}
         table = pd.read_csv(path, dtype={**NAMES, "decision": str}, keep_default_na=False, na_values=blank)
         if table.duplicated(["image", "mass"]).any():
             raise InputError(
