@@ -62,7 +62,7 @@ class SaveMassResults:
 
     Raises:
         InputError: `dicom` names another kind, or highdicom, which DICOM results need, is not installed; while it runs,
-            a file of a result's name lies in a folder that holds no results.
+            a file of a result's name lies there that is no result, or that of another image.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class SaveMassResults:
         self.masks: list[np.ndarray] = []
         self._current: _ImageResult | None = None
         self._stems: dict[str, str] = {}
-        self._own = self.output_dir is not None and (self.output_dir / TABLE).exists()  # what lies there are results
+        self._earlier = None if self.output_dir is None else _images(self.output_dir / TABLE)
 
     def _update(self, engine: Engine) -> None:
         for entry, output in zip(engine.state.batch, engine.state.output, strict=True):
@@ -144,12 +144,21 @@ class SaveMassResults:
         if self._current.path in self._stems.values():
             raise InputError(f"{self._current.path}: its masses do not follow one another; sort the entries by image")
         stem = self._stem(self._current.path)
-        taken = [path for suffix in SUFFIXES if (path := self.output_dir / f"{stem}{suffix}").exists()]
-        if taken and not self._own:
-            raise InputError(f"{taken[0]}: is there already, and {TABLE} is not; choose another output folder")
+        self._check_free(stem, relative_name(self._current.path, self.dataset_dir))
         self._current.write(self.output_dir, stem, self.overlay)
-        self._own = True
         self._write_table()
+
+    def _check_free(self, stem: str, image: str) -> None:
+        """Refuse to write over what is no result of an earlier run, or that of another image."""
+        files = [Path(self.output_dir or "") / f"{stem}{suffix}" for suffix in SUFFIXES]
+        taken = [path.name for path in files if path.exists()]
+        if not taken:
+            return
+        if self._earlier is None:
+            raise InputError(f"{files[0].parent}: has {taken[0]} and no {TABLE}; choose another output folder")
+        owner = next((other for other in self._earlier if image_stem(Path(other)) == stem), image)
+        if owner != image:
+            raise InputError(f"{files[0].parent}: has {taken[0]} of {owner} already; choose another output folder")
 
     def _stem(self, path: str) -> str:
         """Return the image's stem, with its folders before it where another image has the same."""
@@ -224,6 +233,16 @@ class _ImageResult:
         with gzip.GzipFile(fileobj=content, mode="wb", mtime=0) as file:
             file.write(image.to_bytes())
         write_atomically(path, content.getvalue())
+
+
+def _images(table: Path) -> list[str] | None:
+    """Return the images of an earlier run's table in its order, None if there is none."""
+    if not table.exists():
+        return None
+    try:
+        return pd.read_csv(table, dtype=str, keep_default_na=False)["image"].tolist()
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{table}: is there already and no table of results; choose another output folder") from error
 
 
 def _dicom_kinds(kinds: Sequence[str]) -> tuple[str, ...]:

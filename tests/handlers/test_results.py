@@ -164,11 +164,26 @@ def test_a_file_that_is_no_result_is_not_written_over(tmp_path, write_png):
     image = write_png(GREY, "x.png")
     annotation = write_png(GREY, "x_label.png")
     before = annotation.read_bytes()
-    with pytest.raises(InputError, match=r"x_label\.png: is there already, and results\.csv is not"):
-        save(tmp_path, mass(image, slice(0, 20), slice(0, 10), 1, 0.6))
+    masses = [mass(path, slice(0, 20), slice(0, 10), 1, 0.6) for path in (write_png(GREY, "w.png"), image)]
+    with pytest.raises(InputError, match=r"has x_label\.png and no results\.csv; choose another"):
+        save(tmp_path, *masses)
     assert annotation.read_bytes() == before
-    for _ in range(2):
-        save(tmp_path / "out", mass(image, slice(0, 20), slice(0, 10), 1, 0.6))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "results.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match=r"results\.csv: is there already and no table of results"):
+        save(tmp_path / "other", *masses)
+
+
+def test_results_of_an_earlier_run_are_replaced_by_those_of_the_same_image_alone(tmp_path, write_png):
+    a, b, other = (
+        mass(write_png(GREY, name), slice(0, 20), slice(0, 10), 1, 0.6) for name in ("x/a.png", "x/b.png", "y/a.png")
+    )
+    for masses in ([a], [b], [a], [a, b]):
+        save(tmp_path / "out", *masses, dataset_dir=tmp_path)
+        save(tmp_path / "both", a, other, dataset_dir=tmp_path)
+    with pytest.raises(InputError, match=r"has a_label\.png of x/a\.png already"):
+        save(tmp_path / "out", other, dataset_dir=tmp_path)
+    assert pd.read_csv(tmp_path / "out" / "results.csv").image.tolist() == ["x/a.png", "x/b.png"]
 
 
 def test_dicom_of_an_earlier_run_does_not_stay_beside_a_new_report(tmp_path):
