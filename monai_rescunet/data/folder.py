@@ -79,10 +79,7 @@ def prepare_folder(
         details = f": {report.problems[0]}" if report.problems else "; expected images, or labels.csv that names them"
         raise InputError(f"{', '.join(map(str, folders))}: no usable image{details}")
     if alone:
-        report.notes.append(
-            f"{alone} images count as a patient of their own each, as no column case says otherwise: views of one "
-            "breast may fall into different folds"
-        )
+        report.notes.append(f"{alone} images count as a patient of their own each, as no column case says otherwise")
     report.assign_folds(n_splits, seed)
     return report
 
