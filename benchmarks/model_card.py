@@ -81,9 +81,10 @@ def auc(table: pd.DataFrame, score: str = "score") -> float:
 def interval(table: pd.DataFrame, figure: Callable[[pd.DataFrame], float]) -> str:
     """Return a figure with its bootstrap interval over cases."""
     rng = np.random.default_rng(0)
-    cases = [group for _, group in table.groupby("case")]
+    cases = list(table.groupby("case").indices.values())
     drawn = [
-        figure(pd.concat([cases[i] for i in rng.integers(len(cases), size=len(cases))])) for _ in range(RESAMPLINGS)
+        figure(table.iloc[np.concatenate([cases[i] for i in rng.integers(len(cases), size=len(cases))])])
+        for _ in range(RESAMPLINGS)
     ]
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return f"{figure(table):.3f} ({low:.3f} to {high:.3f})"
