@@ -48,6 +48,11 @@ def test_training_evaluation_and_inference_agree(name):
     assert train[name] == evaluate[name] == inference[name]
 
 
+def test_a_calibration_is_fitted_and_read_for_the_same_settings():
+    """Or the probability would silently be told no more."""
+    assert config("train.yaml", "evaluate.yaml")["scored"] == config("inference.yaml")["scored"]
+
+
 def transform(transforms: list[dict[str, Any]], names: tuple[str, ...]) -> dict[str, Any]:
     return next(t for t in transforms if t["_target_"].endswith(names))
 
