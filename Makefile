@@ -70,10 +70,11 @@ $(FEDERATED_STAMP): pyproject.toml constraints.txt constraints-federated.txt
 federated-test: $(FEDERATED_STAMP)  ## set up .venv-federated and train over three hospitals in NVFlare's simulator
 	timeout --kill-after=10 1800 $(FEDERATED)/bin/python -m pytest tests/federated
 
-check: $(STAMP)  ## lint, format check and types
+check: $(STAMP)  ## lint, format check, types and the order of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 
 format: $(STAMP)  ## apply the formatter and the safe lint fixes
 	$(BIN)/ruff check --fix .

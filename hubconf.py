@@ -8,7 +8,7 @@ import torch
 from monai.bundle import ConfigParser
 from torch import nn
 
-from monai_rescunet.bundle_root import bundle_root
+from monai_rescunet.core.bundle_root import bundle_root
 
 dependencies = ["torch", "monai", "yaml"]
 

@@ -26,10 +26,10 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss
 from torch import Tensor
 
-from monai_rescunet.bundle_root import bundle_root
-from monai_rescunet.calibration import fit_calibration, save_calibration
-from monai_rescunet.classes import MALIGNANT
-from monai_rescunet.files import relative_name
+from monai_rescunet.core.bundle_root import bundle_root
+from monai_rescunet.core.classes import MALIGNANT
+from monai_rescunet.core.files import relative_name
+from monai_rescunet.decisions.calibration import fit_calibration, save_calibration
 from monai_rescunet.transforms import ModifiedOtsu
 
 mpl.use("Agg")

@@ -32,7 +32,7 @@ from monai.transforms import Compose, CropForegroundd, EnsureChannelFirstd, Load
 from rich.console import Console
 from rich.table import Table
 
-from monai_rescunet.bundle_root import bundle_root
+from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.data import LoadMassROId, make_inbreast_phantoms, prepare_inbreast, read_datalist, write_datalist
 
 SIDE = 256

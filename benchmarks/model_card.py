@@ -29,9 +29,9 @@ from rich.table import Table
 from shape_and_texture import features, forest_auc
 from sklearn.metrics import roc_auc_score
 
-from monai_rescunet.bundle_root import bundle_root
+from monai_rescunet.core.bundle_root import bundle_root
+from monai_rescunet.core.files import relative_name
 from monai_rescunet.data import MammogramReader, read_datalist
-from monai_rescunet.files import relative_name
 
 GROUPS = ("shape", "margins", "density", "view", "size", "border")
 BOXES = {"exact": 0.0, "jittered": 0.1}

@@ -30,11 +30,11 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from monai_rescunet import predict, transforms
-from monai_rescunet.bundle_root import bundle_root
+from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.data import make_phantom, make_phantoms
-from monai_rescunet.inferers import supports_bfloat16
 from monai_rescunet.networks import NETWORKS, ResCUNet, fold_batch_norms
 from monai_rescunet.networks.blocks import unpool
+from monai_rescunet.training.inferers import supports_bfloat16
 from monai_rescunet.transforms.boxes import lesion_box
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from monai_rescunet.bundle_root import bundle_root
+from monai_rescunet.core.bundle_root import bundle_root
+from monai_rescunet.core.files import relative_name
 from monai_rescunet.data import MammogramReader, read_datalist
-from monai_rescunet.files import relative_name
-from monai_rescunet.metrics import segmentation_metrics
+from monai_rescunet.decisions.metrics import segmentation_metrics
 from monai_rescunet.transforms import CropMassROId, ToLabelMapd
 
 

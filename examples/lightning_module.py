@@ -6,7 +6,7 @@ import lightning
 import torch
 from torch import Tensor
 
-from monai_rescunet.metrics import classification_metrics, segmentation_metrics
+from monai_rescunet.decisions.metrics import classification_metrics, segmentation_metrics
 from monai_rescunet.networks import ResCUNet
 from monai_rescunet.transforms import EncodeMixedSupervision, ModifiedOtsu, lesion_mask
 

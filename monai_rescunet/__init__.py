@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+from monai_rescunet.core.errors import InputError
+
 if TYPE_CHECKING:
     from monai_rescunet.inference import predict
 
-__all__ = ["__version__", "predict"]
+__all__ = ["InputError", "__version__", "predict"]
 __version__ = "0.1.0"
 
 

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.draw import ellipse
 
 from monai_rescunet import predict
-from monai_rescunet.classes import BENIGN, CLASS_VALUES, COLOURS, MALIGNANT
+from monai_rescunet.core.classes import BENIGN, CLASS_VALUES, COLOURS, MALIGNANT
 from monai_rescunet.data import make_phantoms
 from monai_rescunet.transforms import EncodeMixedSupervision, ModifiedOtsu, ToLabelMap
 from monai_rescunet.transforms.histogram import histogram

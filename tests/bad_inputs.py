@@ -19,8 +19,8 @@ from PIL import Image
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from monai_rescunet.cli import main
+from monai_rescunet.core.errors import input_error_behind
 from monai_rescunet.data import make_cbis_ddsm_phantoms, make_phantoms
-from monai_rescunet.errors import input_error_behind
 
 PIXELS = np.random.default_rng(0).integers(100, 4000, (120, 100)).astype(np.uint16)  # rows, columns
 BOX = "--box=30,30,70,80"

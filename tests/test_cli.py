@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from monai_rescunet import __version__
 from monai_rescunet.cli import app
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.handlers import SaveMassResults
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from monai_rescunet.bundle_root import bundle_root
+from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.networks import ResCUNet
 
 CHECKOUT = Path(__file__).parent.parent

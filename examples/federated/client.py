@@ -13,8 +13,8 @@ from monai.fl.client import MonaiAlgo
 from monai.fl.utils.constants import ExtraItems
 from monai.fl.utils.exchange_object import ExchangeObject
 
-from monai_rescunet.bundle_root import bundle_root
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.bundle_root import bundle_root
+from monai_rescunet.core.errors import InputError
 
 
 def make_client(site: str, local_epochs: int, rounds: int) -> MonaiAlgo:

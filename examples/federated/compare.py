@@ -20,8 +20,8 @@ import pandas as pd
 import yaml
 from monai.bundle import run
 
-from monai_rescunet.bundle_root import bundle_root
-from monai_rescunet.classes import BENIGN, MALIGNANT
+from monai_rescunet.core.bundle_root import bundle_root
+from monai_rescunet.core.classes import BENIGN, MALIGNANT
 from monai_rescunet.data import make_phantoms, prepare_folder, write_datalist
 
 HOSPITALS = {"a": (24, 8), "b": (4, 12), "c": (4, 4)}  # benign and malignant masses

@@ -23,9 +23,9 @@ from nvflare.client.config import ExchangeFormat
 from nvflare.recipe.sim_env import SimEnv
 from nvflare.recipe.utils import set_per_site_config
 
-from monai_rescunet.bundle_root import bundle_root
-from monai_rescunet.errors import InputError
-from monai_rescunet.federated import network_weights
+from monai_rescunet.core.bundle_root import bundle_root
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.training.federated import network_weights
 
 
 def starting_weights(site: Path, seed: int) -> dict[str, torch.Tensor]:

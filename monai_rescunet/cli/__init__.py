@@ -15,7 +15,7 @@ from monai_rescunet.cli.label import label_app
 from monai_rescunet.cli.masses import predict, show
 from monai_rescunet.cli.phantom import phantom
 from monai_rescunet.cli.prepare import prepare
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.errors import InputError
 
 __all__ = ["app", "main"]
 

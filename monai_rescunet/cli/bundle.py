@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from monai_rescunet.bundle_root import bundle_root
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.bundle_root import bundle_root
+from monai_rescunet.core.errors import InputError
 
 __all__ = ["bundle"]
 

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from monai_rescunet.classes import MALIGNANT, WHOLE_IMAGE
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.classes import MALIGNANT, WHOLE_IMAGE
+from monai_rescunet.core.errors import InputError
 
 __all__ = ["predict", "show"]
 
@@ -48,7 +48,7 @@ def predict(
     ] = None,
 ) -> None:
     """Outline the masses of images and decide whether they look benign or malignant."""
-    from monai_rescunet.inference import run_inference
+    from monai_rescunet.inference.run import run_inference
 
     run_inference(
         images,

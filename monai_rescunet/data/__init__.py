@@ -1,25 +1,25 @@
 """Readers of mammograms and adapters that bring collections to MONAI's datalist."""
 
-from monai_rescunet.data.cbis_ddsm import prepare_cbis_ddsm
-from monai_rescunet.data.collection import CollectionReport
-from monai_rescunet.data.contour import DrawContourd
-from monai_rescunet.data.datalist import (
+from monai_rescunet.data.collections.cbis_ddsm import prepare_cbis_ddsm
+from monai_rescunet.data.collections.folder import prepare_folder
+from monai_rescunet.data.collections.inbreast import prepare_inbreast
+from monai_rescunet.data.collections.report import CollectionReport
+from monai_rescunet.data.datalists.datalist import (
     describe_entries,
     read_datalist,
     repeat_small_collections,
     split_by_fold,
     write_datalist,
 )
-from monai_rescunet.data.folder import prepare_folder
-from monai_rescunet.data.folds import assign_folds
-from monai_rescunet.data.inbreast import prepare_inbreast
-from monai_rescunet.data.lenient import LenientDataLoader, LenientDataset
-from monai_rescunet.data.mass_roi import LoadMassROId
-from monai_rescunet.data.phantom_cbis_ddsm import make_cbis_ddsm_phantoms
-from monai_rescunet.data.phantom_inbreast import make_inbreast_phantoms
-from monai_rescunet.data.phantoms import make_phantom, make_phantoms
-from monai_rescunet.data.reader import MammogramReader
-from monai_rescunet.data.seeded import SeededCacheDataset
+from monai_rescunet.data.datalists.folds import assign_folds
+from monai_rescunet.data.datalists.lenient import LenientDataLoader, LenientDataset
+from monai_rescunet.data.datalists.seeded import SeededCacheDataset
+from monai_rescunet.data.phantoms.cbis_ddsm import make_cbis_ddsm_phantoms
+from monai_rescunet.data.phantoms.crops import make_phantom, make_phantoms
+from monai_rescunet.data.phantoms.inbreast import make_inbreast_phantoms
+from monai_rescunet.data.readers.contour import DrawContourd
+from monai_rescunet.data.readers.mammogram import MammogramReader
+from monai_rescunet.data.readers.mass_roi import LoadMassROId
 
 __all__ = [
     "CollectionReport",

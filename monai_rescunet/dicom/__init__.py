@@ -1,7 +1,7 @@
 """What goes back to the hospital: outlines as DICOM SEG, measurements as DICOM SR, pictures as Secondary Capture."""
 
 try:
-    from monai_rescunet.dicom.results import DICOM_KINDS, check_kinds, dicom_results
+    from monai_rescunet.dicom.kinds import DICOM_KINDS, check_kinds, dicom_results
     from monai_rescunet.dicom.secondary_capture import to_secondary_capture
     from monai_rescunet.dicom.segmentation import to_segmentation
     from monai_rescunet.dicom.structured_report import to_structured_report

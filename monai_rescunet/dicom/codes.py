@@ -8,7 +8,7 @@ from highdicom.sr import CodedConcept
 from pydicom.sr.codedict import codes
 
 from monai_rescunet import __version__
-from monai_rescunet.classes import BENIGN, MALIGNANT
+from monai_rescunet.core.classes import BENIGN, MALIGNANT
 
 ALGORITHM = "monai_rescunet"
 MANUFACTURER = "monai_rescunet developers"

@@ -10,11 +10,11 @@ import numpy as np
 from highdicom.sc import SCImage
 from pydicom.uid import ExplicitVRLittleEndian
 
-from monai_rescunet.data.mammogram_dicom import mammogram_picture
+from monai_rescunet.data.readers.dicom import mammogram_picture
 from monai_rescunet.dicom.segmentation import outlined
 from monai_rescunet.dicom.source import LOSSY, equipment, finish, read_source, reference_of, reference_to
-from monai_rescunet.transforms.label_painter import LabelPainter
-from monai_rescunet.transforms.overlay import draw_overlay
+from monai_rescunet.results.label_painter import LabelPainter
+from monai_rescunet.results.overlay import draw_overlay
 
 __all__ = ["to_secondary_capture"]
 

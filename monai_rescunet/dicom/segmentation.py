@@ -12,10 +12,10 @@ from highdicom.color import CIELabColor
 from highdicom.seg import Segmentation, SegmentDescription
 from highdicom.sr import CodedConcept
 
-from monai_rescunet.classes import CLASS_VALUES, COLOURS, NO_LESION, UNDECIDED
+from monai_rescunet.core.classes import CLASS_VALUES, COLOURS, NO_LESION, UNDECIDED
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.dicom import codes
 from monai_rescunet.dicom.source import equipment, finish, read_source, reference_of
-from monai_rescunet.errors import InputError
 
 __all__ = ["outlined", "to_segmentation", "tracking_id"]
 

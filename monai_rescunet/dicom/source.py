@@ -11,8 +11,8 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID
 
 from monai_rescunet import __version__
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.dicom.codes import CODING_SCHEME, MANUFACTURER, MODEL
-from monai_rescunet.errors import InputError
 
 __all__ = ["LOSSY", "equipment", "finish", "read_source", "reference_of", "reference_to"]
 

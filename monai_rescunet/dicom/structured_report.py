@@ -31,11 +31,11 @@ from highdicom.sr import (
 from pydicom.sr.codedict import codes as standard
 
 from monai_rescunet import __version__
-from monai_rescunet.data.mammogram_dicom import pixel_spacing
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.data.readers.dicom import pixel_spacing
 from monai_rescunet.dicom import codes
 from monai_rescunet.dicom.segmentation import outlined, tracking_id
 from monai_rescunet.dicom.source import equipment, finish, read_source, reference_of
-from monai_rescunet.errors import InputError
 
 __all__ = ["to_structured_report"]
 

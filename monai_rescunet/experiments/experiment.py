@@ -20,9 +20,9 @@ import yaml
 from monai.bundle import ConfigParser, ConfigWorkflow
 from torch import nn
 
-from monai_rescunet.bundle_root import bundle_root
+from monai_rescunet.core.bundle_root import bundle_root
+from monai_rescunet.core.errors import InputError, input_error_behind
 from monai_rescunet.data import read_datalist
-from monai_rescunet.errors import InputError, input_error_behind
 from monai_rescunet.networks import NETWORKS, get_network
 
 __all__ = ["SUPERVISIONS", "Experiment", "Run", "find_network", "read_settings", "run_workflow"]

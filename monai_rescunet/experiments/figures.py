@@ -16,11 +16,11 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, roc_auc_score, roc_curve
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from monai_rescunet.calibration import fit_calibration
-from monai_rescunet.classes import BENIGN, CLASS_VALUES, MALIGNANT, NO_LESION, PAPER_GREY_LEVELS
+from monai_rescunet.core.classes import BENIGN, CLASS_VALUES, MALIGNANT, NO_LESION, PAPER_GREY_LEVELS
+from monai_rescunet.core.files import write_atomically
+from monai_rescunet.decisions.calibration import fit_calibration
+from monai_rescunet.experiments.finished import Results
 from monai_rescunet.experiments.otsu_modes import compare_otsu_modes, thresholds_of
-from monai_rescunet.experiments.results import Results
-from monai_rescunet.files import write_atomically
 
 __all__ = ["FORMATS", "Plot", "figure_bytes", "make_figures", "write_figure"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import torch
 
-from monai_rescunet.errors import InputError
-from monai_rescunet.experiments.results import Results
-from monai_rescunet.metrics import classification_metrics
-from monai_rescunet.thresholds import load_thresholds
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.decisions.metrics import classification_metrics
+from monai_rescunet.decisions.thresholds import load_thresholds
+from monai_rescunet.experiments.finished import Results
 from monai_rescunet.transforms import ModifiedOtsu
 from monai_rescunet.transforms.histogram import GREY_LEVELS
 

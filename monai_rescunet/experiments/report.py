@@ -14,11 +14,11 @@ import pandas as pd
 from PIL import Image
 from skimage.segmentation import find_boundaries
 
-from monai_rescunet.classes import CLASS_VALUES, COLOURS, NO_LESION, UNDECIDED
-from monai_rescunet.errors import InputError
-from monai_rescunet.experiments.results import Results, read_results
+from monai_rescunet.core.classes import CLASS_VALUES, COLOURS, NO_LESION, UNDECIDED
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.files import png_bytes, write_atomically
+from monai_rescunet.experiments.finished import Results, read_results
 from monai_rescunet.experiments.tables import make_tables, write_table
-from monai_rescunet.files import png_bytes, write_atomically
 
 try:
     from jinja2 import Environment

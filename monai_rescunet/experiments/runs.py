@@ -13,11 +13,11 @@ import yaml
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.files import digest, write_atomically
 from monai_rescunet.experiments.environment import environment
 from monai_rescunet.experiments.experiment import Experiment, Run, run_workflow
 from monai_rescunet.experiments.plan import RunPlan
-from monai_rescunet.files import digest, write_atomically
 
 __all__ = ["FINISHED", "claim_folder", "do_runs", "unfinished"]
 

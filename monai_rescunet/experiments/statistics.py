@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon
 
-from monai_rescunet.classes import MALIGNANT
-from monai_rescunet.metrics import SEGMENTATION_METRICS
+from monai_rescunet.core.classes import MALIGNANT
+from monai_rescunet.decisions.metrics import SEGMENTATION_METRICS
 
 __all__ = [
     "CLASSIFICATION_METRICS",

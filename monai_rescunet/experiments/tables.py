@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from monai_rescunet.experiments.results import Results
+from monai_rescunet.core.files import write_atomically
+from monai_rescunet.decisions.metrics import SEGMENTATION_METRICS
+from monai_rescunet.experiments.finished import Results
 from monai_rescunet.experiments.statistics import (
     CLASSIFICATION_METRICS,
     Comparison,
@@ -19,8 +21,6 @@ from monai_rescunet.experiments.statistics import (
     holm,
     segmentation_figures,
 )
-from monai_rescunet.files import write_atomically
-from monai_rescunet.metrics import SEGMENTATION_METRICS
 
 __all__ = ["REPORTED", "Table", "make_tables", "markdown", "write_table"]
 

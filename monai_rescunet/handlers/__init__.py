@@ -2,7 +2,7 @@
 
 from monai_rescunet.handlers.evaluation import MassEvaluation
 from monai_rescunet.handlers.maps import FitThresholds, SaveMaps
-from monai_rescunet.handlers.results import SaveMassResults
+from monai_rescunet.handlers.mass_results import SaveMassResults
 from monai_rescunet.handlers.training import (
     AverageWeights,
     BroadcastBuffers,

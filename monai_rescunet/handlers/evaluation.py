@@ -14,9 +14,14 @@ import numpy as np
 import pandas as pd
 from ignite.engine import Engine, Events
 
-from monai_rescunet.classes import BENIGN, CLASS_VALUES, MALIGNANT, NO_LESION
-from monai_rescunet.files import relative_name, write_atomically
-from monai_rescunet.metrics import SEGMENTATION_METRICS, PixelROC, classification_metrics, segmentation_metrics
+from monai_rescunet.core.classes import BENIGN, CLASS_VALUES, MALIGNANT, NO_LESION
+from monai_rescunet.core.files import relative_name, write_atomically
+from monai_rescunet.decisions.metrics import (
+    SEGMENTATION_METRICS,
+    PixelROC,
+    classification_metrics,
+    segmentation_metrics,
+)
 
 __all__ = ["MassEvaluation"]
 

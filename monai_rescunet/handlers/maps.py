@@ -11,9 +11,9 @@ from ignite.engine import Engine, Events
 from monai.utils import convert_to_numpy
 from torch import Tensor
 
-from monai_rescunet.errors import InputError
-from monai_rescunet.files import write_atomically
-from monai_rescunet.thresholds import save_thresholds
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.files import write_atomically
+from monai_rescunet.decisions.thresholds import save_thresholds
 from monai_rescunet.transforms import calibrate_thresholds
 from monai_rescunet.transforms.histogram import quantise
 

@@ -18,9 +18,9 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from monai_rescunet.data.seeded import SeededCacheDataset
-from monai_rescunet.errors import InputError
-from monai_rescunet.files import write_state
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.files import write_state
+from monai_rescunet.data.datalists.seeded import SeededCacheDataset
 
 __all__ = [
     "AverageWeights",

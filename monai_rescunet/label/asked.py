@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.errors import InputError
 
 __all__ = [
     "OTSU_MODES",

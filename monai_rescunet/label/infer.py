@@ -12,15 +12,15 @@ from fastapi import HTTPException
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.infer_v2 import InferTask
 
-from monai_rescunet.classes import CLASS_VALUES
-from monai_rescunet.data.reader import image_format
-from monai_rescunet.errors import InputError
-from monai_rescunet.inference import predict
+from monai_rescunet.core.classes import CLASS_VALUES
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.data.readers.mammogram import image_format
+from monai_rescunet.inference.run import predict
 from monai_rescunet.label.archive import MammogramArchive
 from monai_rescunet.label.asked import OTSU_MODES, asked_flag, asked_options, asked_places, asked_suffix
 from monai_rescunet.label.label_file import read_geometry, write_label
 from monai_rescunet.label.weights import bundle_configs, check_weights
-from monai_rescunet.transforms.label_painter import LabelPainter
+from monai_rescunet.results.label_painter import LabelPainter
 
 __all__ = ["LABELS", "MassInferTask"]
 

@@ -6,8 +6,8 @@ import shlex
 import shutil
 from pathlib import Path
 
-from monai_rescunet.bundle_root import bundle_root
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.bundle_root import bundle_root
+from monai_rescunet.core.errors import InputError
 
 __all__ = ["CLICK_MODEL_NAME", "MODEL_NAME", "install_app", "start_command"]
 

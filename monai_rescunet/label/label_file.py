@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.errors import InputError
 
 __all__ = ["read_geometry", "write_label"]
 

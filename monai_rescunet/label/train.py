@@ -19,9 +19,9 @@ from PIL import Image
 from skimage.measure import label as connected
 from skimage.measure import regionprops
 
-from monai_rescunet.classes import BACKGROUND, CLASS_VALUES
-from monai_rescunet.errors import InputError, input_error_behind
-from monai_rescunet.files import png_bytes, write_atomically, write_state
+from monai_rescunet.core.classes import BACKGROUND, CLASS_VALUES
+from monai_rescunet.core.errors import InputError, input_error_behind
+from monai_rescunet.core.files import png_bytes, write_atomically, write_state
 from monai_rescunet.label.archive import MammogramArchive
 from monai_rescunet.label.asked import asked_number, asked_whole
 from monai_rescunet.label.label_file import read_geometry

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from monai.bundle import ConfigParser
 
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.errors import InputError
 
 __all__ = ["bundle_configs", "check_weights"]
 

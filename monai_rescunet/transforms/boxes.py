@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from monai_rescunet.errors import EMPTY_MASK, InputError
+from monai_rescunet.core.errors import EMPTY_MASK, InputError
 
 __all__ = ["Box", "check_box", "check_point", "jitter_box", "lesion_box"]
 

@@ -11,7 +11,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends, convert_to_tensor
 
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.errors import InputError
 
 __all__ = [
     "MIXED_SUPERVISION_LEVELS",

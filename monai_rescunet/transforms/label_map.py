@@ -11,8 +11,8 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends, convert_to_tensor
 
-from monai_rescunet.classes import BACKGROUND, CLASS_VALUES, PAPER_GREY_LEVELS, UNDECIDED
-from monai_rescunet.errors import EMPTY_MASK, InputError
+from monai_rescunet.core.classes import BACKGROUND, CLASS_VALUES, PAPER_GREY_LEVELS, UNDECIDED
+from monai_rescunet.core.errors import EMPTY_MASK, InputError
 
 __all__ = ["ToLabelMap", "ToLabelMapd"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from monai_rescunet.classes import BENIGN, MALIGNANT, NO_LESION
+from monai_rescunet.core.classes import BENIGN, MALIGNANT, NO_LESION
 from monai_rescunet.transforms.histogram import quantise
 
 __all__ = ["OtsuResult", "check_range", "lesion_mask"]

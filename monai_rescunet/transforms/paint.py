@@ -11,7 +11,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from monai.utils import TransformBackends
 
-from monai_rescunet.classes import CLASS_VALUES, NO_LESION, UNDECIDED
+from monai_rescunet.core.classes import CLASS_VALUES, NO_LESION, UNDECIDED
 from monai_rescunet.transforms.histogram import quantise
 
 __all__ = ["PaintMassd"]

@@ -14,7 +14,7 @@ from monai.transforms import InvertibleTransform, MapTransform
 from monai.utils import TraceKeys, TransformBackends, convert_to_tensor
 from torch import Tensor
 
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.transforms.boxes import Box, check_box, check_point, jitter_box, lesion_box
 from monai_rescunet.transforms.region import Region
 

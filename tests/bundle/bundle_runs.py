@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from monai_rescunet.bundle_root import bundle_root
+from monai_rescunet.core.bundle_root import bundle_root
 
 BUNDLE = bundle_root()
 TINY = [4, 4, 4, 4, 4]

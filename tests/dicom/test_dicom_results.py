@@ -12,8 +12,8 @@ from known_masses import masses_of
 from pydicom.uid import JPEG2000Lossless, SecondaryCaptureImageStorage
 
 from monai_rescunet import predict
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.dicom import dicom_results
-from monai_rescunet.errors import InputError
 
 
 def faults(path) -> list[str]:
@@ -100,7 +100,7 @@ def test_an_unknown_kind_is_refused_before_inference(mammogram, tmp_path):
 WITHOUT_HIGHDICOM = """
 import sys
 sys.modules["highdicom"] = None
-import monai_rescunet.data.mammogram_dicom
+import monai_rescunet.data.readers.dicom
 from monai_rescunet.handlers import SaveMassResults
 SaveMassResults(None)
 try:

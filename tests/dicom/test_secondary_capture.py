@@ -4,7 +4,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from monai_rescunet.classes import CLASS_VALUES, COLOURS
+from monai_rescunet.core.classes import CLASS_VALUES, COLOURS
 from monai_rescunet.dicom import to_secondary_capture
 
 

@@ -6,8 +6,8 @@ import pydicom
 import pytest
 from known_masses import COLUMNS, ROWS, mass, masses_of, outline
 
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.dicom import to_segmentation
-from monai_rescunet.errors import InputError
 
 
 def written(segmentation, tmp_path):

@@ -9,8 +9,8 @@ import pytest
 from known_masses import mass, outline
 from pydicom.sr.codedict import codes
 
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.dicom import dicom_results, to_segmentation, to_structured_report
-from monai_rescunet.errors import InputError
 
 
 def report_on(source, masses, tmp_path):

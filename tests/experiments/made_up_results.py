@@ -11,8 +11,8 @@ import torch
 import yaml
 from torch.utils.tensorboard import SummaryWriter
 
-from monai_rescunet.metrics import segmentation_metrics
-from monai_rescunet.thresholds import save_thresholds
+from monai_rescunet.decisions.metrics import segmentation_metrics
+from monai_rescunet.decisions.thresholds import save_thresholds
 from monai_rescunet.transforms import ModifiedOtsu
 from monai_rescunet.transforms.otsu_result import lesion_mask
 

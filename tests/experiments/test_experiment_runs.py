@@ -17,7 +17,7 @@ from filelock import FileLock
 from monai.bundle import ConfigParser
 from torch.utils.flop_counter import FlopCounterMode
 
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.experiments import runs
 from monai_rescunet.experiments.experiment import Experiment, Run, find_network, read_settings
 from monai_rescunet.experiments.plan import Cost, RunPlan, duration, measure

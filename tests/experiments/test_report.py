@@ -13,11 +13,11 @@ import pytest
 from made_up_results import MASSES, make_results
 from PIL import Image
 
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.experiments.figures import FORMATS
+from monai_rescunet.experiments.finished import read_results
 from monai_rescunet.experiments.otsu_modes import compare_otsu_modes
 from monai_rescunet.experiments.report import write_report
-from monai_rescunet.experiments.results import read_results
 from monai_rescunet.experiments.tables import make_tables, markdown
 
 VOID = {"meta", "img", "br", "link", "input"}

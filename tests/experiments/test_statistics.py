@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import wilcoxon
 from sklearn.metrics import roc_auc_score
 
+from monai_rescunet.decisions.metrics import SEGMENTATION_METRICS, classification_metrics
 from monai_rescunet.experiments import statistics
 from monai_rescunet.experiments.statistics import (
     CLASSIFICATION_METRICS,
@@ -17,7 +18,6 @@ from monai_rescunet.experiments.statistics import (
     holm,
     segmentation_figures,
 )
-from monai_rescunet.metrics import SEGMENTATION_METRICS, classification_metrics
 
 
 def masses(count: int = 90, cases: int = 30, seed: int = 0, skill: float = 1.0) -> pd.DataFrame:

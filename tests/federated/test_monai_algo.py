@@ -14,8 +14,8 @@ from monai.fl.utils.constants import ExtraItems
 from monai.fl.utils.exchange_object import ExchangeObject
 
 from monai_rescunet.data import read_datalist, write_datalist
-from monai_rescunet.federated import network_weights
 from monai_rescunet.networks import ResCUNet
+from monai_rescunet.training.federated import network_weights
 
 TRAIN = ["configs/train.yaml"]
 EVALUATE = ["configs/train.yaml", "configs/evaluate.yaml"]

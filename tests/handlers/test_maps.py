@@ -10,8 +10,8 @@ import pytest
 import torch
 from bundle_runs import run_bundle
 
-from monai_rescunet.errors import InputError
-from monai_rescunet.thresholds import load_thresholds, save_thresholds
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.decisions.thresholds import load_thresholds, save_thresholds
 from monai_rescunet.transforms import ModifiedOtsu, calibrate_thresholds
 
 EVALUATE = ["train.yaml", "evaluate.yaml"]

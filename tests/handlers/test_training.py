@@ -7,7 +7,7 @@ import torch
 from ignite.engine import Engine
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.handlers import AverageWeights, TrainingCheckpoints
 from monai_rescunet.handlers.training import find_checkpoint
 

@@ -14,9 +14,9 @@ from label_phantoms import box_of
 from label_server import LabelServer, free_port, label_app
 from orthanc import Orthanc
 
-from monai_rescunet.classes import CLASS_VALUES
-from monai_rescunet.data.phantom_dicom import write_digital_mammogram
-from monai_rescunet.data.phantom_mammogram import draw_mammogram
+from monai_rescunet.core.classes import CLASS_VALUES
+from monai_rescunet.data.phantoms.dicom import write_digital_mammogram
+from monai_rescunet.data.phantoms.mammogram import draw_mammogram
 
 SIZE, SPACING = (1280, 1664), 0.14
 

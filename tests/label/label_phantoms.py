@@ -10,7 +10,7 @@ import numpy as np
 from dicom_files import write_mammogram
 from PIL import Image
 
-from monai_rescunet.classes import CLASS_VALUES
+from monai_rescunet.core.classes import CLASS_VALUES
 from monai_rescunet.data import make_phantom
 
 SIZE = (1000, 1100)  # columns, rows; of each half of a picture

@@ -15,8 +15,8 @@ from label_phantoms import box_of
 from label_server import LabelServer, dice, free_port, image_of, label_app
 from PIL import Image
 
+from monai_rescunet.core.files import png_bytes
 from monai_rescunet.data import make_phantoms
-from monai_rescunet.files import png_bytes
 from monai_rescunet.label import MODEL_NAME
 
 COUNT = 12

@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.label import MODEL_NAME, install_app
 from monai_rescunet.label.weights import check_weights
 

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.transforms.boxes import check_box, check_point, jitter_box, lesion_box
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.transforms import ToLabelMap, ToLabelMapd
 
 

@@ -7,7 +7,7 @@ from monai.data import MetaTensor
 from monai.transforms import Compose, Invertd
 from skimage.draw import ellipse
 
-from monai_rescunet.errors import InputError
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.transforms import CropMassROI, CropMassROId
 from monai_rescunet.transforms.region import Region
 

@@ -1,0 +1,1 @@
+"""Datalists, their folds, and the datasets that load their entries."""

@@ -1,0 +1,1 @@
+"""Files as arrays: mammograms of every format, contours as masks, and regions of mammograms."""

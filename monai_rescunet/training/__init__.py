@@ -1,0 +1,1 @@
+"""What trainers and evaluators are made of: losses, inferers, several processes, what a federation exchanges."""
