@@ -50,8 +50,8 @@ class ToLabelMap(Transform):
             mass_class: `benign` or `malignant`, where it is known.
 
         Raises:
-            InputError: the mask is empty, has other values, contradicts `mass_class`, is binary and has no class, has no
-                background, or marks most of the image and of its border, as an inverted mask does.
+            InputError: the mask is empty, has other values, contradicts `mass_class`, is binary and has no class, has
+                no background, or marks most of the image and of its border, as an inverted mask does.
         """
         mask = convert_to_tensor(mask, track_meta=isinstance(mask, MetaTensor))
         if mass_class is not None and mass_class not in CLASS_VALUES:
@@ -71,8 +71,8 @@ class ToLabelMap(Transform):
             raise InputError(EMPTY_MASK)
         if set(found) == set(CLASS_VALUES.values()) and mass_class is not None:
             raise InputError(
-                f"the mask holds the values 1 and 2, and the class beside it is {mass_class!r}: are they classes or the "
-                "numbers of lesions? Save the lesions as 255 in one mask, or each class in a mask of its own"
+                f"the mask holds the values 1 and 2, and the class beside it is {mass_class!r}: are they classes or "
+                "the numbers of lesions? Save the lesions as 255 in one mask, or each class in a mask of its own"
             )
         label_map = {value: value for value in CLASS_VALUES.values()}
         for levels in (label_map, PAPER_GREY_LEVELS):
@@ -113,8 +113,8 @@ def _check_background(mask: torch.Tensor) -> None:
     border = (int(marked.sum()) - int(inner.sum())) / max(marked.numel() - inner.numel(), 1)
     if area > INVERTED_AREA and border >= INVERTED_BORDER:
         raise InputError(
-            f"the mask marks {area:.0%} of the image and {border:.0%} of its border, as an inverted one does; expected 0 "
-            "in the background and another value in the mass: invert it"
+            f"the mask marks {area:.0%} of the image and {border:.0%} of its border, as an inverted one does; expected "
+            "0 in the background and another value in the mass: invert it"
         )
 
 

@@ -72,7 +72,7 @@ def test_where_a_mask_only_says_where_the_mass_is_it_needs_no_class(value, expec
 @pytest.mark.parametrize("mass_class", ["benign", "malignant"])
 def test_lesions_that_may_be_numbered_are_asked_about(mass_class, undecided):
     """Trained as classes, the first of two malignant lesions would be benign."""
-    with pytest.raises(InputError, match="1 and 2, and the class beside it is '.*': are they classes or the numbers"):
+    with pytest.raises(InputError, match=r"1 and 2, and the class beside it is '.*': are they classes or the numbers"):
         ToLabelMap(undecided)(mask_of(0, 1, 2), mass_class)
 
 
