@@ -4,7 +4,8 @@ An entry has `image` and, where they are known, `label` (a mask or a list of mas
 regions of an OsiriX file), `box` (`[x_min, y_min, x_max, y_max]`, pixels, max exclusive), `point` (`[x, y]`), `class`
 (`benign`, `malignant`), `case`, `fold` (from 0), `mass` (its number in the image, from 0) and `collection`, where there
 are several. Masses without a number get those that are free, in their order. `crop`, true, says that the image is a
-crop of one mass: all of it is the region of interest. `no_mass`, true, says that the image has none. Further keys are kept.
+crop of one mass: all of it is the region of interest. `finding` is `mass`, the default, `none` in the one entry of an
+image without a mass, or `unsure` of a region that may hold one. Further keys are kept.
 
 Where several masses of an image have a mask each, reading gives every one of them `others`: what each of the image's
 other masses has of `label`, `contour` and `class`. It is not written.
@@ -26,7 +27,7 @@ from monai.utils import ensure_tuple
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import relative_name, write_atomically
-from monai_rescunet.data.datalists.entries import Entry, checked_entry
+from monai_rescunet.data.datalists.entries import NO_MASS, Entry, checked_entry, has_mass
 
 __all__ = [
     "describe_entries",
@@ -51,8 +52,8 @@ def read_datalist(
         path: the datalist.
         dataset_dir: folder that its paths are relative to.
         section: `training` or `testing`.
-        masks: every mass must have a mask or contour, as training and evaluation need them; images without a mass are
-            left out.
+        masks: every mass must have a mask or contour, as training and evaluation need them; other findings are left
+            out.
 
     Raises:
         InputError: the datalist is missing or malformed; an entry names a file that is not there or lies outside
@@ -81,10 +82,10 @@ def read_datalist(
                     f"{entry['image']} has a mass {checked['mass']} already; expected another number for each mass of "
                     "an image, or none at all: correct it"
                 )
-            if any(other.get("no_mass", False) != checked.get("no_mass", False) for other in of_one_image):
-                raise InputError(f"{entry['image']} has a mass in one entry and none in another: correct one of them")
             of_one_image.append(checked)
-            if masks and not checked.get("no_mass") and checked.keys().isdisjoint(MASK_KEYS):
+            if len(of_one_image) > 1 and NO_MASS in [each.get("finding") for each in of_one_image]:
+                raise InputError(f"{entry['image']} has another entry beside one that finds none: correct one of them")
+            if masks and has_mass(checked) and checked.keys().isdisjoint(MASK_KEYS):
                 raise InputError(
                     f"{entry['image']} has neither mask (label) nor contour; training and evaluation need one of every "
                     "mass, a box or point serves inference alone"
@@ -95,9 +96,9 @@ def read_datalist(
     entries = [entry for each in masses.values() for entry in _with_others(_numbered(each))]
     if not masks:
         return entries
-    with_mass = [entry for entry in entries if not entry.get("no_mass")]
+    with_mass = [entry for entry in entries if has_mass(entry)]
     if len(with_mass) < len(entries):
-        logger.info("%s: %d images without a mass are left out", path, len(entries) - len(with_mass))
+        logger.info("%s: %d entries that are no mass are left out", path, len(entries) - len(with_mass))
     return with_mass
 
 

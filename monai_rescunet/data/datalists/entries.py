@@ -10,12 +10,20 @@ from monai_rescunet.core.classes import CLASS_VALUES
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.readers.contour import split_contour
 
-__all__ = ["Entry", "checked_entry", "path_below"]
+__all__ = ["FINDINGS", "Entry", "checked_entry", "has_mass", "path_below"]
 
 Entry = dict[str, Any]
 
+FINDINGS = MASS, NO_MASS, UNSURE = "mass", "none", "unsure"
+"""Values of an entry's `finding`: a mass, the default; an image without one; a region that may hold one or not."""
+
 OF_A_MASS = ("class", "label", "contour", "box", "point", "crop")
 """Keys that say something of a mass, which an image without one has none of."""
+
+
+def has_mass(entry: Entry) -> bool:
+    """Return whether an entry is a mass, rather than an image without one or an unsure region."""
+    return bool(entry.get("finding", MASS) == MASS)
 
 
 def path_below(folder: Path, relative: str) -> Path:
@@ -67,14 +75,15 @@ def checked_entry(entry: Any, folder: Path) -> Entry:
         value = entry.get(key, 0)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise InputError(f"{key} is {value!r}; expected a whole number from 0")
-    for key in ("crop", "no_mass"):
-        if not isinstance(entry.get(key, False), bool):
-            raise InputError(f"{key} is {entry[key]!r}; expected true or false")
+    if not isinstance(entry.get("crop", False), bool):
+        raise InputError(f"crop is {entry['crop']!r}; expected true or false")
+    if entry.get("finding", MASS) not in list(FINDINGS):
+        raise InputError(f"finding is {entry['finding']!r}; expected {', '.join(FINDINGS)}")
     if not isinstance(entry.get("case"), str | int | None):
         raise InputError(f"case is {entry['case']!r}; expected the patient's name, text")
     contradicting = [key for key in OF_A_MASS if entry.get(key) not in (None, False)]
-    if entry.get("no_mass") and contradicting:
-        raise InputError(f"no_mass is true, and the entry has {', '.join(contradicting)}: correct one of them")
+    if entry.get("finding") == NO_MASS and contradicting:
+        raise InputError(f"finding is none, and the entry has {', '.join(contradicting)}: correct one of them")
     return {key: value for key, value in checked.items() if value is not None}
 
 

@@ -23,8 +23,8 @@ __all__ = ["PaintOtherMassesd"]
 class PaintOtherMassesd(MapTransform):
     """Paint the other masses of an image into the label map of one, so that they are no background in its crop.
 
-    It comes after `ToLabelMapd` and before `CropMassROId`. The entry's own mass lies over the others, and of others
-    that overlap the malignant one lies on top. An entry that has neither box nor point gets `box`, that of its own mass.
+    It comes between `ToLabelMapd` and `CropMassROId`. The entry's own mass lies over the others, and of others
+    that overlap the malignant one lies on top. An entry with neither box nor point gets `box`, that of its own mass.
 
     Args:
         keys: the label maps, `(1, columns, rows)`, uint8.

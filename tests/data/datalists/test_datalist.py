@@ -95,8 +95,8 @@ def test_several_masks_stay_a_list_and_empty_values_are_dropped(folder):
         ({"box": [3, 0, 1, 2]}, "min below max"),
         ({"point": ["1", 2]}, "expected 2 numbers"),
         ({"crop": 1}, "crop is 1; expected true or false"),
-        ({"no_mass": "yes"}, "no_mass is 'yes'; expected true or false"),
-        ({"no_mass": True, "box": [0, 0, 1, 1]}, "no_mass is true, and the entry has box"),
+        ({"finding": "yes"}, "finding is 'yes'; expected mass, none, unsure"),
+        ({"finding": "none", "box": [0, 0, 1, 1]}, "finding is none, and the entry has box"),
         ({"case": ["p1"]}, "case is .*expected the patient"),
     ],
 )
@@ -122,11 +122,11 @@ def test_training_needs_a_mask_or_contour_of_every_mass(folder):
 
 
 def test_images_without_a_mass_are_read_but_not_trained_on(folder):
-    entries = {"image": "images/a.png", "label": "masks/a.png"}, {"image": "images/b.png", "no_mass": True}
+    entries = {"image": "images/a.png", "label": "masks/a.png"}, {"image": "images/b.png", "finding": "none"}
     path = datalist_of(folder, *entries)
-    assert [entry.get("no_mass", False) for entry in read_datalist(path, folder)] == [False, True]
+    assert [entry.get("finding") for entry in read_datalist(path, folder)] == [None, "none"]
     assert [entry["image"] for entry in read_datalist(path, folder, masks=True)] == [str(folder / "images/a.png")]
-    with pytest.raises(InputError, match="has a mass in one entry and none in another"):
+    with pytest.raises(InputError, match="has another entry beside one that finds none"):
         read_datalist(datalist_of(folder, {"image": "images/b.png", "box": [0, 0, 1, 1]}, entries[1]), folder)
 
 
