@@ -20,6 +20,7 @@ from monai_rescunet.data.phantoms.inbreast import make_inbreast_phantoms
 from monai_rescunet.data.readers.contour import DrawContourd
 from monai_rescunet.data.readers.mammogram import MammogramReader
 from monai_rescunet.data.readers.mass_roi import LoadMassROId
+from monai_rescunet.data.readers.other_masses import PaintOtherMassesd
 
 __all__ = [
     "CollectionReport",
@@ -28,6 +29,7 @@ __all__ = [
     "LenientDataset",
     "LoadMassROId",
     "MammogramReader",
+    "PaintOtherMassesd",
     "SeededCacheDataset",
     "assign_folds",
     "describe_entries",

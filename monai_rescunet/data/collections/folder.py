@@ -10,7 +10,7 @@ from monai_rescunet.core.classes import CLASS_VALUES
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.collections.report import CollectionReport, Collector, Entry
 from monai_rescunet.data.collections.tables import read_csv_rows
-from monai_rescunet.data.datalists.datalist import path_below
+from monai_rescunet.data.datalists.entries import path_below
 from monai_rescunet.data.readers.mammogram import image_format, image_size, image_stem
 from monai_rescunet.transforms.boxes import check_box
 
