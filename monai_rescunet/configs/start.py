@@ -40,10 +40,10 @@ def check_settings(base: str) -> None:
         sys.excepthook = _one_line
     _check_names(parser, base)
     own = own_values(base)
-    truths = {id: text.lower() for id, text in typed.items() if text.lower() in ("true", "false")}
-    right: dict[str, Any] = {id: text == "true" for id, text in truths.items() if isinstance(parser.get(id), str)}
+    truths = {id: text.lower() == "true" for id, text in typed.items() if text.lower() in ("true", "false")}
+    right: dict[str, Any] = {id: value for id, value in truths.items() if id not in own and id in parser}
     for name in own.keys() & parser.get().keys():
-        value = right.get(name, parser[name])
+        value = parser[name]
         if name in PATHS:
             if name in typed:
                 value = literal(typed[name])
@@ -73,8 +73,8 @@ def _check_names(parser: ConfigParser, base: str) -> None:
             id = f"{section}::{name}" if section else str(name)
             if name in there or id in used or not there:
                 continue
-            others = [file for file, config in sorted(shipped_configs().items()) if id in config]
-            hint = f"; {others[0]} has it" if others else nearest(name, there)
+            others = [(len(config), file) for file, config in shipped_configs().items() if id in config]
+            hint = f"; {max(others)[1]} has it" if others else nearest(name, there)
             raise InputError(f"{base}: has no {id.replace('::', '#')!r}, and nothing laid over it uses one{hint}")
 
 

@@ -174,8 +174,11 @@ def _told(values: Mapping[str, Any], name: str) -> str:
 def _told_as_input_error(path: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); choose an output folder with room") from error
+    except (OSError, RuntimeError) as error:  # torch has its own error in the middle of a file
+        fault = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(fault, OSError):
+            raise
+        raise InputError(f"{path}: cannot be written ({fault.strerror}); choose an output folder with room") from error
 
 
 class _Disk(DiskSaver):
