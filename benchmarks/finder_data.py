@@ -2,9 +2,9 @@
 
 Two collections of small whole mammograms in a folder each, side by side: `cbis_views` (CBIS-DDSM's training split,
 film, stretched to squares, with `masses.csv`) and `cesm_views` (CDD-CESM's low-energy pictures, digital, with
-`boxes.csv`). Patients of the example mammograms, which are kept out of all training and of every choice, are left out by
-the list in `examples/mammograms/patients.txt`. A patient's fold is told by the digest of its name, so that crops of the
-same patients in other folders come into the same fold.
+`boxes.csv`). Patients of the example mammograms, which are kept out of all training and of every choice, are left out
+by the list in `examples/mammograms/patients.txt`. A patient's fold is told by the digest of its name, so that crops of
+the same patients in other folders come into the same fold.
 
 Of CDD-CESM a region counts as a mass where the report names masses alone, or where it names one and there is one
 region; all other regions, and those of more than 15 % of the picture, are neither taught nor judged.

@@ -98,9 +98,8 @@ def operating_point(images: Sequence[JudgedImage], false_findings: float) -> Ope
 def _centres_within(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return whether the centre of each box lies in each of the others, `(n, m)`."""
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    within: NDArray[np.bool_] = (
-        (centres[:, None] >= others[None, :, :2]) & (centres[:, None] <= others[None, :, 2:])
-    ).all(axis=2)
+    low, high = centres[:, None] >= others[None, :, :2], centres[:, None] <= others[None, :, 2:]
+    within: NDArray[np.bool_] = np.all(low & high, axis=2)
     return within
 
 

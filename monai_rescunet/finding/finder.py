@@ -59,9 +59,8 @@ class Finder:
                 side; its metadata are not needed.
             true_size: (columns, rows) of a picture that was stretched, before; see `BreastFrame`.
         """
-        frame = self.frame(image, true_size)
-        placement = Placement(*frame.meta["placement"])
-        plain = frame.as_tensor() if isinstance(frame, MetaTensor) else frame
+        frame: MetaTensor = self.frame(image, true_size)
+        placement, plain = Placement(*frame.meta["placement"]), frame.as_tensor()
         batch = plain[None].to(self.device)
         with torch.inference_mode():
             logits = self.network(batch) if self.inferer is None else self.inferer(batch, self.network)

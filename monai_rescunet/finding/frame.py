@@ -95,7 +95,7 @@ class BreastFrame(InvertibleTransform):
             raise ValueError(f"frame_size is {frame_size}; expected (columns, rows), above 0")
         self.frame_size = int(frame_size[0]), int(frame_size[1])
 
-    def __call__(self, image: Tensor, true_size: Sequence[float] | None = None) -> Tensor:
+    def __call__(self, image: Tensor, true_size: Sequence[float] | None = None) -> MetaTensor:
         """Return the frame, `(1, *frame_size)`, float32 in [0, 1], its `Placement` in the trace and in `meta`.
 
         Args:
@@ -121,21 +121,19 @@ class BreastFrame(InvertibleTransform):
         framed = torch.zeros(self.frame_size) if not mask.any() else self._toned(placement, values, mask)
         result = MetaTensor(framed[None].to(values.device)).copy_meta_from(tensor)
         result.meta["placement"] = list(placement)
-        return self.push_transform(
-            result,
-            orig_size=size,
-            extra_info={"placement": list(placement), "affine": tensor.affine},
-        )
+        info = {"placement": list(placement), "affine": tensor.affine}
+        traced: MetaTensor = self.push_transform(result, orig_size=size, extra_info=info)
+        return traced
 
     def _toned(self, placement: Placement, values: Tensor, mask: Tensor) -> Tensor:
         """Return the breast in its place in the frame, in one tone."""
-        full = F.interpolate(mask[None, None].float(), tuple(values.shape), mode="bilinear", align_corners=False)[0, 0]
-        inside = placement.cut(full, self.frame_size) > 0.5
+        positions = placement.positions(tuple(values.shape), self.frame_size)
+        # grid_sample's x is the last axis, from -1 to 1
+        inside = (
+            F.grid_sample(mask[None, None].float(), 2 * positions.flip(-1)[None] - 1, align_corners=False)[0, 0] > 0.5
+        )
         framed = placement.cut(values, self.frame_size).cpu()
-        inner = torch.zeros_like(full)
-        x, y = (round(RIM * length) for length in values.shape)
-        inner[x : values.shape[0] - x, y : values.shape[1] - y] = 1
-        breast = framed[inside & (placement.cut(inner, self.frame_size) > 0.5)]
+        breast = framed[inside & ((positions > RIM) & (positions < 1 - RIM)).all(dim=-1)]
         if breast.numel() == 0:
             return torch.zeros(self.frame_size)
         low, median, high = np.percentile(breast.numpy(), [DARK, 50, BRIGHT])
@@ -199,5 +197,5 @@ class BreastFramed(MapTransform, InvertibleTransform):
 def _reduce(image: Tensor, longest: int) -> Tensor:
     """Return an image averaged down until its longer side is `longest` pixels at most."""
     scale = min(1.0, longest / max(image.shape))
-    size = [max(1, round(length * scale)) for length in image.shape]
-    return F.adaptive_avg_pool2d(image[None, None], size)[0, 0]
+    columns, rows = (max(1, round(length * scale)) for length in image.shape)
+    return F.adaptive_avg_pool2d(image[None, None], (columns, rows))[0, 0]

@@ -86,6 +86,17 @@ class Placement(NamedTuple):
         frame[: self.columns, self.top : self.top + self.rows] = content.flip(0) if self.mirrored else content
         return frame
 
+    def positions(self, image_size: Sequence[int], frame_size: Sequence[int]) -> Tensor:
+        """Return where the frame's pixels lie in the stored image, `(*frame_size, 2)`, (x, y), 0 to 1 from end to end.
+
+        Args:
+            image_size, frame_size: (columns, rows).
+        """
+        x = (torch.arange(frame_size[0]) + 0.5) / self.columns
+        x = (1 - x if self.mirrored else x) * self.width + self.x
+        y = (torch.arange(frame_size[1]) + 0.5 - self.top) / self.rows * self.height + self.y
+        return torch.stack(torch.meshgrid(x / image_size[0], y / image_size[1], indexing="ij"), dim=-1)
+
     def paste(self, frame: Tensor, image_size: Sequence[int]) -> Tensor:
         """Return a map of the stored image's size: the frame's content in its place, zeros elsewhere.
 
