@@ -7,7 +7,7 @@ from typing import Any
 
 from monai_rescunet.core.errors import InputError
 
-__all__ = ["mammograms"]
+__all__ = ["FINDINGS", "mammograms"]
 
 FINDINGS = ("mass", "none", "unsure")
 """Values of an entry's `finding`: a mass, the default; an image without one; a region that may hold one or not."""
