@@ -4,6 +4,7 @@ from monai_rescunet.data.collections.cbis_ddsm import prepare_cbis_ddsm
 from monai_rescunet.data.collections.folder import prepare_folder
 from monai_rescunet.data.collections.inbreast import prepare_inbreast
 from monai_rescunet.data.collections.report import CollectionReport
+from monai_rescunet.data.datalists.asked import find_entries, require_entries
 from monai_rescunet.data.datalists.datalist import (
     describe_entries,
     read_datalist,
@@ -21,6 +22,7 @@ from monai_rescunet.data.phantoms.inbreast import make_inbreast_phantoms
 from monai_rescunet.data.readers.contour import DrawContourd
 from monai_rescunet.data.readers.mammogram import MammogramReader
 from monai_rescunet.data.readers.mass_roi import LoadMassROId
+from monai_rescunet.data.readers.other_masses import PaintOtherMassesd
 
 __all__ = [
     "CollectionReport",
@@ -29,9 +31,11 @@ __all__ = [
     "LenientDataset",
     "LoadMassROId",
     "MammogramReader",
+    "PaintOtherMassesd",
     "SeededCacheDataset",
     "assign_folds",
     "describe_entries",
+    "find_entries",
     "make_cbis_ddsm_phantoms",
     "make_inbreast_phantoms",
     "make_phantom",
@@ -42,6 +46,7 @@ __all__ = [
     "prepare_inbreast",
     "read_datalist",
     "repeat_small_collections",
+    "require_entries",
     "split_by_fold",
     "write_datalist",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from highdicom.sc import SCImage
 from pydicom.uid import ExplicitVRLittleEndian
 
-from monai_rescunet.data.readers.dicom import mammogram_picture
+from monai_rescunet.data.readers.mammogram import mammogram_picture
 from monai_rescunet.dicom.segmentation import outlined
 from monai_rescunet.dicom.source import LOSSY, equipment, finish, read_source, reference_of, reference_to
 from monai_rescunet.results.label_painter import LabelPainter

@@ -23,8 +23,7 @@ from torch import Tensor
 from monai_rescunet.core.classes import CLASS_VALUES, COLOURS, NO_LESION, UNDECIDED, WHOLE_IMAGE
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import png_bytes, relative_name, write_atomically
-from monai_rescunet.data.readers.dicom import mammogram_picture
-from monai_rescunet.data.readers.mammogram import MammogramReader, image_format, image_stem
+from monai_rescunet.data.readers.mammogram import image_format, image_stem, mammogram_picture
 from monai_rescunet.decisions.metrics import segmentation_metrics
 from monai_rescunet.results.label_painter import LabelPainter
 from monai_rescunet.results.overlay import draw_overlay
@@ -203,7 +202,7 @@ class _ImageResult:
         else:
             write_atomically(folder / f"{stem}_label.png", _label_png(self.painter.label))
         if overlay:
-            picture = mammogram_picture(path) if kind == "dicom" else MammogramReader().get_data([path])[0]
+            picture = mammogram_picture(path)
             image = draw_overlay(picture, self.painter.label, self.painter.captions)
             write_atomically(folder / f"{stem}_overlay.png", png_bytes(image))
         if self.dicom:

@@ -26,18 +26,20 @@ TINY = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A folder of six mammograms with boxes.csv, one of them without a mass, and its datalist of two folds."""
+    """A folder of six mammograms, one of them without a mass, and its datalist of two folds."""
     folder = tmp_path_factory.mktemp("mammograms")
     rows = []
     for number in range(6):
         image = mammogram(mass=number < 5).flip((1,) if number % 2 else ())
         Image.fromarray(image[0].numpy().T.astype(np.uint8)).save(folder / f"{number}.png")
         left = SIZE[0] - MASS[2] if number % 2 else MASS[0]
-        box = [left, MASS[1], left + MASS[2] - MASS[0], MASS[3]] if number < 5 else [""] * 4
+        box = [left, MASS[1], left + MASS[2] - MASS[0], MASS[3]]
         rows.append([f"{number}.png", *box, "benign" if number % 2 else "malignant", f"patient {number}"])
     table = pd.DataFrame(rows, columns=["image", "x_min", "y_min", "x_max", "y_max", "label", "case"])
     table.to_csv(folder / "boxes.csv", index=False)
-    write_datalist(folder / "datalist.json", prepare_folder([folder], n_splits=2).entries)
+    *masses, last = prepare_folder([folder], n_splits=2).entries
+    without = {"image": "5.png", "finding": "none", "case": last["case"], "fold": last["fold"]}
+    write_datalist(folder / "datalist.json", [*masses, without])
     return folder
 
 

@@ -10,8 +10,7 @@ from monai_rescunet.core.classes import CLASS_VALUES
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.collections.report import CollectionReport, Collector, Entry
 from monai_rescunet.data.collections.tables import read_csv_rows
-from monai_rescunet.data.datalists.datalist import path_below
-from monai_rescunet.data.datalists.mammograms import FINDINGS
+from monai_rescunet.data.datalists.entries import path_below
 from monai_rescunet.data.readers.mammogram import image_format, image_size, image_stem
 from monai_rescunet.transforms.boxes import check_box
 
@@ -40,10 +39,9 @@ def prepare_folder(
 
     Masks of an image are `<stem>_mask*` beside it, or files of its stem or of such a name in a folder `mask` or
     `masks`, which may stand beside a folder `images` and hold the same folders; several are one set of lesions. Without
-    masks, `boxes.csv` with `image, x_min, y_min, x_max, y_max` has a row a mass; a row without a box says that its
-    image has none, and a column `finding` may say `unsure` of a box that holds one or not, as training the finder reads
-    it. With neither, the whole image is the region of interest. Links to folders are not followed, and results that
-    `predict` wrote beside an image are no images; both are told.
+    masks, `boxes.csv` with `image, x_min, y_min, x_max, y_max` has a row a mass. With neither, the whole image is the
+    region of interest. Links to folders are not followed, and results that `predict` wrote beside an image are no
+    images; both are told.
 
     Args:
         roots: the folders; the paths of several are relative to their common parent, and their cases do not mix.
@@ -158,7 +156,7 @@ def _boxed(root: Path, listed: list[Entry], collector: Collector) -> list[Entry]
     known: dict[str, list[Entry]] = {}
     for entry in listed:
         known.setdefault(entry["image"], []).append(entry)
-    rows = read_csv_rows(path, ("image", "x_min", "y_min", "x_max", "y_max"), ("label", "case", "finding"))
+    rows = read_csv_rows(path, ("image", "x_min", "y_min", "x_max", "y_max"), ("label", "case"))
     return [
         entry for number, row in rows for entry in collector.gather(f"{path} row {number}", _from_box, root, row, known)
     ]
@@ -200,11 +198,10 @@ def _from_image(root: Path, image: Path, masks: Masks) -> Entry:
 def _from_box(root: Path, row: dict[str, str], known: dict[str, list[Entry]]) -> Entry:
     """Return the entry of a row of boxes.csv, with what else is known of its image."""
     image = _image(root, row["image"])
-    corners = [row[name] for name in ("x_min", "y_min", "x_max", "y_max")]
-    finding = row.get("finding") or ("mass" if any(corners) else "none")
-    if finding not in FINDINGS:
-        raise InputError(f"finding is {finding!r}; expected one of {', '.join(FINDINGS)}, or blank: correct the table")
-    box = None if finding == "none" and not any(corners) else _box(corners, image)
+    try:
+        box = [float(row[name]) for name in ("x_min", "y_min", "x_max", "y_max")]
+    except ValueError:
+        raise InputError("x_min, y_min, x_max, y_max are not four numbers") from None
     name = _name(root, image)
     listed = known.get(name, [{"case": _case(root, image)}])
     if len(listed) > 1:
@@ -212,25 +209,16 @@ def _from_box(root: Path, row: dict[str, str], known: dict[str, list[Entry]]) ->
             f"{name} has {len(listed)} rows in labels.csv, and a box does not say which of them it is; their masks "
             "tell where they are: remove the image's boxes"
         )
-    entry = {**listed[0], "image": name}
-    if box is not None:
-        entry["box"] = box
-    if finding != "mass":
-        entry["finding"] = finding
+    entry = {
+        **listed[0],
+        "image": name,
+        "box": list(check_box(box, image_size(image))),
+    }
     if row.get("label"):
         entry["class"] = _class(row["label"])
     if row.get("case"):
         entry["case"] = row["case"]
     return entry
-
-
-def _box(corners: Sequence[str], image: Path) -> list[float]:
-    """Return the box of a row."""
-    try:
-        box = [float(corner) for corner in corners]
-    except ValueError:
-        raise InputError("x_min, y_min, x_max, y_max are not four numbers") from None
-    return list(check_box(box, image_size(image)))
 
 
 def _name(root: Path, path: Path) -> str:

@@ -10,7 +10,7 @@ from monai_rescunet.core.classes import BENIGN, MALIGNANT
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.collections.inbreast_table import TABLES, VIEWS, InbreastTable, read_inbreast_table
 from monai_rescunet.data.collections.report import CollectionReport, Collector, Entry
-from monai_rescunet.data.datalists.datalist import path_below
+from monai_rescunet.data.datalists.entries import path_below
 from monai_rescunet.data.readers.mammogram import image_size
 from monai_rescunet.data.readers.osirix import OsirixROI, draw_region, read_osirix_rois
 
