@@ -48,6 +48,7 @@ THRESHOLDS = {
     "lambda2": _own("lambda2", "Threshold of benign and malignant, grey level 0 to 255"),
 }
 AREA_METHODS = {
+    "reconstructed": _own("spacing-reconstructed", "Pixel spacing of a reconstructed plane in the patient"),
     "calibrated": _own("spacing-calibrated", "Calibrated pixel spacing"),
     "estimated": _own("spacing-estimated", "Detector spacing over estimated magnification"),
     "detector": _own("spacing-detector", "Detector spacing, magnification not corrected"),

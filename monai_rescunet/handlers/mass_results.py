@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from io import BytesIO
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 import pandas as pd
 import torch
@@ -25,6 +22,7 @@ from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import png_bytes, relative_name, write_atomically
 from monai_rescunet.data.readers.mammogram import image_format, image_stem, mammogram_picture
 from monai_rescunet.decisions.metrics import segmentation_metrics
+from monai_rescunet.results.label_geometry import label_nifti
 from monai_rescunet.results.label_painter import LabelPainter
 from monai_rescunet.results.overlay import draw_overlay
 
@@ -198,7 +196,7 @@ class _ImageResult:
         path = Path(self.path)
         kind = image_format(path)
         if kind in ("dicom", "nifti"):
-            self._write_nifti(folder / f"{stem}_label.nii.gz")
+            write_atomically(folder / f"{stem}_label.nii.gz", label_nifti(self.painter.label, self.meta))
         else:
             write_atomically(folder / f"{stem}_label.png", _label_png(self.painter.label))
         if overlay:
@@ -221,17 +219,6 @@ class _ImageResult:
                 write_atomically(path, results[name])
             else:  # an earlier run's, which may say something else
                 path.unlink(missing_ok=True)
-
-    def _write_nifti(self, path: Path) -> None:
-        label = self.painter.label
-        shape = tuple(int(n) for n in self.meta.get("nifti_shape", label.shape))
-        image = nibabel.Nifti1Image(label.reshape(shape), np.asarray(self.meta["original_affine"]))
-        if "spacing" in self.meta:
-            image.header.set_xyzt_units(self.meta.get("nifti_unit", "mm"))
-        content = BytesIO()
-        with gzip.GzipFile(fileobj=content, mode="wb", mtime=0) as file:
-            file.write(image.to_bytes())
-        write_atomically(path, content.getvalue())
 
 
 def _images(table: Path) -> list[str] | None:
