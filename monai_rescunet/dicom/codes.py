@@ -9,9 +9,10 @@ from pydicom.sr.codedict import codes
 
 from monai_rescunet import __version__
 from monai_rescunet.core.classes import BENIGN, MALIGNANT
+from monai_rescunet.core.result_names import DICOM_MANUFACTURER
 
 ALGORITHM = "monai_rescunet"
-MANUFACTURER = "monai_rescunet developers"
+MANUFACTURER = DICOM_MANUFACTURER
 MODEL = "ResCU-Net with mixed supervision"
 
 SCHEME = "99RESCUNET"
