@@ -100,3 +100,6 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
             "expects one that fills most of what it sees. Give a box.[/]"
         )
     console.print(f"{len(table)} masses; every column, label maps and overlays in {escape(str(results.parent))}")
+    page = results.parent / "index.html"
+    if page.is_file():
+        console.print(f"To look at, in a browser: {escape(str(page))}")
