@@ -44,7 +44,7 @@ def predict(
     otsu_mode: Annotated[OtsuMode, typer.Option(help="How the grey map is thresholded.")] = OtsuMode.ANCHORED,
     strict: Annotated[bool, typer.Option(help="Stop at the first unreadable image.")] = False,
     dicom: Annotated[
-        list[str] | None, typer.Option(help="seg, sr or sc: a DICOM result of DICOM images; may be repeated.")
+        list[str] | None, typer.Option(help="seg, sr, cad or sc: a DICOM result of DICOM images; may be repeated.")
     ] = None,
 ) -> None:
     """Outline the masses of images and decide whether they look benign or malignant."""
