@@ -198,9 +198,7 @@ def main() -> None:
                 )
                 point = judged.threshold(1.0, np.ones(judged.cases))
                 hits = judged.iou[judged.scores >= point]
-                print(
-                    f"\nconfidence at one false finding an image: {point:.3f}; IoU of the hits there: median {np.median(hits):.2f}"
-                )
+                print(f"\nconfidence at one false finding: {point:.3f}; median IoU of hits: {np.median(hits):.2f}")
                 panel.plot(
                     *judged.curve(),
                     "-" if rule == "centre" else "--",

@@ -45,7 +45,7 @@ def predict(
     strict: Annotated[bool, typer.Option(help="Stop at the first unreadable image.")] = False,
     site: Annotated[Path | None, typer.Option(help="File of `calibrate`: your site's levels and probability.")] = None,
     dicom: Annotated[
-        list[str] | None, typer.Option(help="seg, sr or sc: a DICOM result of DICOM images; may be repeated.")
+        list[str] | None, typer.Option(help="seg, sr, cad or sc: a DICOM result of DICOM images; may be repeated.")
     ] = None,
 ) -> None:
     """Outline the masses of images and decide whether they look benign or malignant."""
@@ -102,3 +102,6 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
             "expects one that fills most of what it sees. Give a box.[/]"
         )
     console.print(f"{len(table)} masses; every column, label maps and overlays in {escape(str(results.parent))}")
+    page = results.parent / "index.html"
+    if page.is_file():
+        console.print(f"To look at, in a browser: {escape(str(page))}")

@@ -61,20 +61,21 @@ def check_settings(base: str) -> None:
 
 
 def _check_names(parser: ConfigParser, base: str) -> None:
-    """Refuse a name at the config's top or in its sections that the base does not have and nothing refers to."""
-    own = shipped_configs()[base]
-    used = {
-        "::".join(id.split("::")[:2]) for text in _texts(parser) for id in ReferenceResolver.match_refs_pattern(text)
-    }
-    used |= {id.split("::")[0] for id in used} | MONAIS_OWN
+    """Refuse a name at the config's top or in its sections that its files do not have and nothing refers to."""
+    configs = shipped_configs()
+    ids = (id for text in _texts(parser) for id in ReferenceResolver.match_refs_pattern(text))
+    known = {"::".join(id.split("::")[:2]) for id in ids}
+    known |= {id.split("::")[0] for id in known} | MONAIS_OWN
+    for config in configs.values():  # overlays whose names are all there
+        known |= config.keys() if all(name in parser for name in config) else set()
     for section in ("", *SECTIONS):
-        there = own.get(section, {}) if section else own
-        for name in parser.get(section) or {}:
+        own = configs[base].get(section, {}) if section else configs[base]
+        for name in (parser.get(section) or {}) if own else ():
             id = f"{section}::{name}" if section else str(name)
-            if name in there or id in used or not there:
+            if name in own or id in known:
                 continue
-            others = [(len(config), file) for file, config in shipped_configs().items() if id in config]
-            hint = f"; {max(others)[1]} has it" if others else nearest(name, there)
+            others = [(len(config), file) for file, config in configs.items() if id in config]
+            hint = f"; {max(others)[1]} has it" if others else nearest(name, own)
             raise InputError(f"{base}: has no {id.replace('::', '#')!r}, and nothing laid over it uses one{hint}")
 
 

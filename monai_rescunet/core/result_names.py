@@ -11,7 +11,9 @@ from pathlib import Path
 
 __all__ = [
     "COLUMNS",
+    "DICOM_MANUFACTURER",
     "DICOM_SUFFIXES",
+    "LABEL_SUFFIXES",
     "RESULT_MARK",
     "RESULT_SUFFIXES",
     "TABLE",
@@ -32,6 +34,9 @@ EARLIER_COLUMNS = (tuple(name for name in COLUMNS if name not in ("found", "labe
 TABLE = "results.csv"
 DICOM_SUFFIXES = {"seg": "_seg.dcm", "sr": "_sr.dcm", "sc": "_sc.dcm"}
 """Of the DICOM results of an image, by the names that `dicom` has for them."""
+DICOM_MANUFACTURER = "monai_rescunet developers"
+"""Manufacturer (0008,0070) of DICOM results: the mark inside them."""
+
 LABEL_SUFFIXES = ("_label.png", "_label.nii.gz")
 OVERLAY_SUFFIX = "_overlay.png"
 RESULT_SUFFIXES = (*LABEL_SUFFIXES, OVERLAY_SUFFIX, *DICOM_SUFFIXES.values())

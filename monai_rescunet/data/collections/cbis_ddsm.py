@@ -22,7 +22,7 @@ from monai_rescunet.core.classes import BENIGN, MALIGNANT
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.collections.report import CollectionReport, Collector, Entry
 from monai_rescunet.data.collections.tables import read_csv_rows
-from monai_rescunet.data.datalists.entries import path_below
+from monai_rescunet.data.datalists.entries import absolute_path, path_below
 from monai_rescunet.data.readers.mammogram import image_format, image_size
 
 __all__ = ["prepare_cbis_ddsm"]
@@ -71,7 +71,7 @@ def prepare_cbis_ddsm(root: str | Path, *, n_splits: int = 3, seed: int = 0, str
     Raises:
         InputError: there is no table, one lacks a column, or no row is usable; with `strict`, any row is not.
     """
-    root = Path(root).resolve()
+    root = absolute_path(root)
     if not root.is_dir():
         raise InputError(f"{root}: there is no such folder")
     tables = {"Training": root / TRAINING_TABLE, "Test": root / TESTING_TABLE}

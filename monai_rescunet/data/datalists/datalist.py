@@ -30,6 +30,7 @@ from monai_rescunet.core.files import relative_name, write_atomically
 from monai_rescunet.data.datalists.entries import NO_MASS, Entry, checked_entry, has_mass
 
 __all__ = [
+    "check_replaceable",
     "describe_entries",
     "read_datalist",
     "repeat_small_collections",
@@ -108,9 +109,31 @@ def write_datalist(path: str | Path, training: Sequence[Entry], testing: Sequenc
     Args:
         path: the JSON file.
         training, testing: entries with paths relative to the data's folder.
+
+    Raises:
+        InputError: another file than a datalist is there already, or the folder cannot be written to.
     """
+    check_replaceable(Path(path))
     content = {"training": list(training), "testing": list(testing)}
     write_atomically(Path(path), json.dumps(content, indent=1) + "\n")
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse to write over a file that `write_datalist` did not write.
+
+    Raises:
+        InputError: it is there and is something else, the table of a collection for instance.
+    """
+    if not path.exists():
+        return
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict) or set(content) != set(SECTIONS):
+        raise InputError(
+            f"{path}: is there already and is no datalist of `prepare`, and so it is not written over; name another file"
+        )
 
 
 def split_by_fold(entries: Iterable[Entry], fold: int | str) -> tuple[list[Entry], list[Entry]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from monai_rescunet.core.classes import CLASS_VALUES
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.readers.contour import split_contour
 
-__all__ = ["FINDINGS", "Entry", "checked_entry", "has_mass", "path_below"]
+__all__ = ["FINDINGS", "Entry", "absolute_path", "checked_entry", "has_mass", "path_below"]
 
 Entry = dict[str, Any]
 
@@ -24,6 +25,11 @@ OF_A_MASS = ("class", "label", "contour", "box", "point", "crop")
 def has_mass(entry: Entry) -> bool:
     """Return whether an entry is a mass, rather than an image without one or an unsure region."""
     return bool(entry.get("finding", MASS) == MASS)
+
+
+def absolute_path(path: str | Path) -> Path:
+    """Return a path by the name that it was given: that of a folder behind a link may be a person's."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - follows no link
 
 
 def path_below(folder: Path, relative: str) -> Path:

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.data.datalists.entries import FINDINGS
 
 __all__ = ["mammograms"]
-
-FINDINGS = ("mass", "none", "unsure")
-"""Values of an entry's `finding`: a mass, the default; an image without one; a region that may hold one or not."""
 
 
 def mammograms(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -70,9 +70,9 @@ def read_mammogram(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
 
     Returns:
         Grey levels, `(columns, rows)`, of the file's type and often a view whose rows lie one after the other, air dark
-        and tissue bright; and metadata: `affine`, `geometry` (`patient`: the file says where it lies; `viewer`: it does
-        not, and the affine is ITK's for it; `none`), `spacing` ((column, row) in mm, absent where unknown),
-        `spacing_source`, and what `read_mammogram_dicom` and `read_nifti` add.
+        and tissue bright; and metadata: `affine`, `geometry` (who says where the pixels lie: `nifti`, a NIfTI header;
+        `plane`, DICOM's position or orientation; `viewer`, ITK, where DICOM says nothing; `none`), `spacing` ((column,
+        row) in mm, absent where unknown), `spacing_source`, and what `read_mammogram_dicom` and `read_nifti` add.
 
     Raises:
         InputError: the file is missing, unreadable, or no single grey image.
@@ -138,4 +138,6 @@ class MammogramReader(ImageReader):
             return arrays[0], meta
         if len({array.shape for array in arrays}) > 1:
             raise InputError(f"{img[0]} and the files beside it have different sizes: {[a.shape for a in arrays]}")
+        if any(not np.allclose(other[MetaKeys.AFFINE], meta[MetaKeys.AFFINE], atol=1e-3) for other in metas[1:]):
+            raise InputError(f"{img[0]} and the files beside it lie in different places: save them in one geometry")
         return np.stack(arrays), meta

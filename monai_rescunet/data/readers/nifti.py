@@ -44,7 +44,7 @@ def read_nifti(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     """Return the grey levels of a NIfTI file of one slice, `(columns, rows)`, and what else is known of it.
 
     Beside what `read_mammogram_dicom` gives, the metadata have `nifti_shape` and `nifti_header`, the header's bytes
-    without its free text, for a label map of the same geometry; `geometry` is `patient` where one of the header's codes
+    without its free text, for a label map of the same geometry; `geometry` is `nifti` where one of the header's codes
     (qform, sform) says so, else `none`.
 
     Raises:
@@ -63,7 +63,7 @@ def read_nifti(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     unit = header.get_xyzt_units()[0]
     meta: dict[str, Any] = {
         MetaKeys.AFFINE: np.asarray(image.affine),
-        "geometry": "patient" if placed else "none",
+        "geometry": "nifti" if placed else "none",
         "nifti_shape": np.asarray(shape),
         "nifti_header": np.frombuffer(_nameless(header).binaryblock, np.uint8).copy(),
     }

@@ -8,9 +8,14 @@ from typing import Any
 import numpy as np
 import pydicom
 from monai.utils import MetaKeys
-from pydicom.uid import BreastTomosynthesisImageStorage, SecondaryCaptureImageStorage
+from pydicom.uid import (
+    BreastProjectionXRayImageStorageForPresentation,
+    BreastProjectionXRayImageStorageForProcessing,
+    BreastTomosynthesisImageStorage,
+    SecondaryCaptureImageStorage,
+)
 
-from monai_rescunet.data.readers.dicom.header import finite, lengths, sop_class
+from monai_rescunet.data.readers.dicom.header import finite, group_item, lengths, sop_class
 
 __all__ = ["MAX_SPACING_MM", "MIN_SPACING_MM", "metadata", "pixel_spacing"]
 
@@ -19,6 +24,11 @@ logger = logging.getLogger(__name__)
 MIN_SPACING_MM, MAX_SPACING_MM = 0.01, 1.0  # a detector's pixels measure 0.05 to 0.1 mm, a film scanner's 0.04 to 0.2
 SPACING_ROUNDING = 1e-3
 MAX_MAGNIFICATION = 5.0
+MULTI_FRAME = (
+    BreastTomosynthesisImageStorage,
+    BreastProjectionXRayImageStorageForPresentation,
+    BreastProjectionXRayImageStorageForProcessing,
+)
 VIEWS = {
     "399162004": "CC", "R-10242": "CC", "399368009": "MLO", "R-10226": "MLO",
     "399260004": "ML", "R-10224": "ML", "399352003": "LM", "R-10228": "LM",
@@ -36,7 +46,7 @@ def metadata(dataset: pydicom.Dataset) -> dict[str, Any]:
     plane = _plane(dataset)
     meta: dict[str, Any] = {
         MetaKeys.AFFINE: _affine(dataset) if plane is None else plane,
-        "geometry": "viewer" if plane is None else "patient",
+        "geometry": "viewer" if plane is None else "plane",
         "spacing_source": source,
         "laterality": str(_first(dataset, "ImageLaterality", "FrameLaterality", "Laterality")),
         "view": str(dataset.get("ViewPosition") or _coded_view(dataset)),
@@ -60,7 +70,8 @@ def pixel_spacing(dataset: pydicom.Dataset) -> tuple[tuple[float, float] | None,
     below 0.01 mm, or another than two numbers, is no mammogram's, nor is a magnification below 1 or over 5: it is
     logged and passed over.
     """
-    pixel = _spacing(dataset, "PixelSpacing")
+    measures = group_item(dataset, "PixelMeasuresSequence")
+    pixel = _spacing(dataset if measures is None else measures, "PixelSpacing")
     imager = _spacing(dataset, "ImagerPixelSpacing")
     scanned = _spacing(dataset, "NominalScannedPixelSpacing")
     measured = [spacing for spacing in (imager, scanned) if spacing is not None]
@@ -97,7 +108,7 @@ def _spacing(dataset: pydicom.Dataset, keyword: str) -> tuple[float, float] | No
 def _viewers_spacing(dataset: pydicom.Dataset) -> tuple[float, float]:
     """Return the (column, row) spacing with which ITK, and so the viewers, have an image, whatever it is in truth."""
     storage = sop_class(dataset)
-    if storage == BreastTomosynthesisImageStorage:
+    if storage in MULTI_FRAME:
         keywords: tuple[str, ...] = ("PixelSpacing",)
     elif storage == SecondaryCaptureImageStorage:
         keywords = ("PixelSpacing", "NominalScannedPixelSpacing")
@@ -125,10 +136,9 @@ def _plane(dataset: pydicom.Dataset) -> np.ndarray | None:
         return None
     along_row, along_column = np.array([[1.0, 0, 0], [0, 1, 0]]) if orientation is None else orientation.reshape(2, 3)
     column, row = _viewers_spacing(dataset)
-    thickness = next(iter(lengths(dataset, "SpacingBetweenSlices") or lengths(dataset, "SliceThickness")), 1.0)
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1] = along_row * column, along_column * row
-    affine[:3, 2] = np.cross(along_row, along_column) * (thickness if thickness > 0 else 1.0)
+    affine[:3, 2] = np.cross(along_row, along_column)
     affine[:3, 3] = 0 if position is None else position
     return np.diag([-1.0, -1, 1, 1]) @ affine
 

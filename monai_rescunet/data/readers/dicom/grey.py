@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-from pydicom.pixels import apply_modality_lut, apply_voi_lut, pixel_array
+from pydicom.pixels import apply_windowing, pixel_array
 from pydicom.uid import DigitalMammographyXRayImageStorageForProcessing, RLELossless
 
 from monai_rescunet.core.errors import InputError
@@ -210,45 +210,75 @@ class Greys:
 
     def _shown(self) -> np.ndarray | None:
         """Return how bright each stored value, from `low` to `high`, is shown, in [0, 255]; None if in proportion."""
-        dataset = self.dataset
-        windowed = dataset.get("VOILUTSequence") or "WindowCenter" in dataset
-        if not (windowed or dataset.get("ModalityLUTSequence")):
+        tables = [self._table(name) for name in ("ModalityLUTSequence", "VOILUTSequence")]
+        modality, voi = tables
+        if modality is None and voi is None and "WindowCenter" not in self.dataset:
             return None
-        stored = np.arange(self.low, self.high + 1)
-        try:
-            if dataset.get("ModalityLUTSequence"):
-                values = np.asarray(apply_modality_lut(stored, dataset), dtype=float)
-            else:
-                slope, intercept = self._rescaling()
-                values = stored * slope + intercept
-            if windowed:
-                values = self._voi(np.append(values, (-FAR, FAR)))
-                ends, values = values[-2:], values[:-2]
-            else:
-                ends = values
-        except InputError:
-            raise
-        except Exception as error:  # a window of no width, a table cut off
-            logger.warning(
-                "%s: its window cannot be applied (%s); the picture shows the stored values", self.path, error
-            )
-            return None
-        least, most = min(ends.min(), values.min()), max(ends.max(), values.max())
+        slope, intercept = self._rescaling()
+        values = np.arange(self.low, self.high + 1) * slope + intercept
+        values = values if modality is None else _looked_up(values, *modality)
+        ends = values
+        if voi is not None:
+            values = _looked_up(values, *voi)
+            ends = values
+        elif "WindowCenter" in self.dataset:
+            windowed = self._windowed(np.append(values, (-FAR, FAR)))
+            if windowed is None and modality is None:
+                return None
+            if windowed is not None:
+                ends, values = windowed, windowed[:-2]
         if values.min() == values.max():
             logger.warning("%s: its window shows one grey; the picture shows the stored values", self.path)
             return None
-        shown = (values - least) / (most - least) * 255
-        return 255 - shown if dataset.PhotometricInterpretation == "MONOCHROME1" else shown
+        shown = (values - ends.min()) / (ends.max() - ends.min()) * 255
+        return 255 - shown if self.dataset.PhotometricInterpretation == "MONOCHROME1" else shown
 
-    def _voi(self, values: np.ndarray) -> np.ndarray:
-        """Return values by the VOI LUT or window, scaled to its whole range."""
+    def _windowed(self, values: np.ndarray) -> np.ndarray | None:
+        """Return values by the window, None if it is none: of no width, or text."""
         dataset = pydicom.Dataset()
-        for keyword in ("VOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction"):
-            if keyword in self.dataset:
-                dataset[keyword] = self.dataset[keyword]
-        # the rescaling is done, so that the window's range is none of its business
+        # rescaling is done, so that the range of the result is none of its business
         dataset.PhotometricInterpretation, dataset.BitsStored, dataset.PixelRepresentation = "MONOCHROME2", 16, 0
-        if dataset.get("VOILUTSequence"):
-            return np.asarray(apply_voi_lut(np.rint(values).astype(np.int64), dataset), dtype=float)
-        with np.errstate(over="ignore"):  # of a sigmoid
-            return np.asarray(apply_voi_lut(values, dataset), dtype=float)
+        try:
+            for keyword in ("WindowCenter", "WindowWidth", "VOILUTFunction"):
+                if keyword in self.dataset:
+                    dataset[keyword] = self.dataset[keyword]
+            with np.errstate(over="ignore"):  # of a sigmoid
+                return np.asarray(apply_windowing(values, dataset), dtype=float)
+        except Exception as error:  # pydicom raises many kinds
+            reason = " ".join(str(error).split())
+            logger.warning(
+                "%s: its window cannot be applied (%s); the picture shows the stored values", self.path, reason
+            )
+            return None
+
+    def _table(self, name: str) -> tuple[int, np.ndarray] | None:
+        """Return the first value that a lookup table maps, and what it maps to.
+
+        Raises:
+            InputError: it is cut off: without it nobody knows what is dark.
+        """
+        item = next(iter(self.dataset.get(name) or ()), None)
+        if item is None:
+            return None
+        try:
+            entries, first, _ = (int(number) for number in item.LUTDescriptor)
+            entries = entries or 1 << 16
+            data = item["LUTData"].value
+            if isinstance(data, bytes):
+                order = "<" if self.dataset.original_encoding[1] else ">"
+                values = np.frombuffer(data, f"{order}u2" if len(data) >= 2 * entries else np.uint8)
+            else:
+                values = np.atleast_1d(np.asarray(data))
+            if len(values) < entries:
+                raise ValueError(f"{len(values)} of {entries} entries")
+        except Exception as error:  # pydicom raises many kinds
+            reason = " ".join(str(error).split())
+            raise InputError(f"{self.path}: its {name} cannot be read ({reason}); export the image again") from error
+        if self.signed and first >= 1 << 15:  # written as the other kind of 16 bits
+            first -= 1 << 16
+        return first, values[:entries].astype(float)
+
+
+def _looked_up(values: np.ndarray, first: int, table: np.ndarray) -> np.ndarray:
+    """Return values by a lookup table; what lies beside it is mapped as its ends (PS3.3, C.11.1.1.1)."""
+    return table[np.clip(np.rint(values).astype(np.int64) - first, 0, len(table) - 1)]

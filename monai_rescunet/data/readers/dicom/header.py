@@ -26,7 +26,7 @@ from pydicom.uid import (
 
 from monai_rescunet.core.errors import InputError
 
-__all__ = ["PREAMBLE", "lengths", "open_dicom", "sop_class"]
+__all__ = ["PREAMBLE", "finite", "group_item", "lengths", "open_dicom", "sop_class"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ SOP_CLASSES = {
 PREAMBLE = 132
 """Bytes before the first element of a file by PS3.10: 128 of no meaning, and `DICM`."""
 GROUPS = {
-    "PixelMeasuresSequence": ("PixelSpacing", "SliceThickness", "SpacingBetweenSlices"),
+    "PixelMeasuresSequence": ("PixelSpacing",),
     "PlanePositionSequence": ("ImagePositionPatient",),
     "PlaneOrientationSequence": ("ImageOrientationPatient",),
     "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept"),
@@ -130,17 +130,23 @@ def _check_modality(dataset: pydicom.Dataset, path: Path) -> None:
     )  # fmt: skip
 
 
-def _lift_groups(dataset: pydicom.Dataset) -> None:
-    """Copy to the top what functional groups say of the frame, where the top says nothing."""
+def group_item(dataset: pydicom.Dataset, name: str) -> pydicom.Dataset | None:
+    """Return a functional group of the first frame, None where the image has none of this name."""
     for groups in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
         frame = next(iter(dataset.get(groups) or ()), None)
-        if frame is None:
-            continue
-        for name, keywords in GROUPS.items():
-            item = next(iter(frame.get(name) or ()), pydicom.Dataset())
-            for keyword in keywords:
-                if keyword in item and keyword not in dataset:
-                    dataset[keyword] = item[keyword]
+        item = None if frame is None else next(iter(frame.get(name) or ()), None)
+        if item is not None:
+            return item
+    return None
+
+
+def _lift_groups(dataset: pydicom.Dataset) -> None:
+    """Copy to the top what functional groups say of the frame; they are the ones that count."""
+    for name, keywords in GROUPS.items():
+        item = group_item(dataset, name) or pydicom.Dataset()
+        for keyword in keywords:
+            if keyword in item:
+                dataset[keyword] = item[keyword]
 
 
 def finite(values: list[float], count: int) -> np.ndarray | None:
