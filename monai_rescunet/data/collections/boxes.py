@@ -109,7 +109,7 @@ def _rows(path: Path, annotated: Annotated, images: _Images, meanings: Mapping[s
         meaning = meanings.get(called.casefold())
         if meaning is None:
             raise InputError(
-                f"an object is called {called!r}; say what that is: --name {called}=benign, malignant, {MASS} or {IGNORE}"
+                f"an object is {called!r}; say what it is: --name {called}=benign, malignant, {MASS} or {IGNORE}"
             )
         if meaning == IGNORE:
             continue
