@@ -155,8 +155,8 @@ def from_box(root: Path, row: dict[str, str], known: dict[str, list[Entry]], ref
         entry["finding"] = finding
     if blank and not entry.keys().isdisjoint(("class", "label", "box")):
         raise InputError(
-            "the box is blank, which says that the image has no mass, but a class, mask or box of it is known: give the "
-            "box, or remove the other"
+            "the box is blank, which says that the image has no mass, but a class, mask or box of it is known: give "
+            "the box, or remove the other"
         )
     if not blank:
         entry["box"] = _box(row, image)
