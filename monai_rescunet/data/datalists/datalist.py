@@ -140,14 +140,14 @@ def split_by_fold(entries: Iterable[Entry], fold: int | str) -> tuple[list[Entry
     """Return the entries to train on and those held out.
 
     Args:
-        entries: with `fold`, where it is a number.
+        entries: with `fold`, where it is a number; of none at all none are returned.
         fold: the fold to hold out; `none` trains on everything, `all` holds everything out.
 
     Raises:
         InputError: there is no such fold.
     """
     entries = list(entries)
-    if fold == "none":
+    if fold == "none" or not entries:
         return entries, []
     if fold == "all":
         return [], entries
