@@ -87,8 +87,9 @@ docs: $(STAMP)  ## build the docs' site in build/site; a warning is an error
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/site
 
-pictures: $(STAMP)  ## draw the docs' pictures anew
+pictures: $(STAMP)  ## draw the docs' pictures and run their notebook anew
 	$(BIN)/python scripts/draw_pictures.py
+	$(BIN)/jupyter-execute --inplace examples/first_steps.ipynb
 
 wheel: $(STAMP)  ## build the wheel and the source archive in dist, and check them by the package index's rules
 	$(BIN)/pip install --quiet --constraint constraints.txt build twine

@@ -44,7 +44,7 @@ def predict(
     otsu_mode: Annotated[OtsuMode, typer.Option(help="How the grey map is thresholded.")] = OtsuMode.ANCHORED,
     strict: Annotated[bool, typer.Option(help="Stop at the first unreadable image.")] = False,
     dicom: Annotated[
-        list[str] | None, typer.Option(help="seg, sr or sc: a DICOM result of DICOM images; may be repeated.")
+        list[str] | None, typer.Option(help="seg, sr, cad or sc: a DICOM result of DICOM images; may be repeated.")
     ] = None,
 ) -> None:
     """Outline the masses of images and decide whether they look benign or malignant."""
@@ -100,3 +100,6 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
             "expects one that fills most of what it sees. Give a box.[/]"
         )
     console.print(f"{len(table)} masses; every column, label maps and overlays in {escape(str(results.parent))}")
+    page = results.parent / "index.html"
+    if page.is_file():
+        console.print(f"To look at, in a browser: {escape(str(page))}")

@@ -14,6 +14,7 @@ from monai_rescunet.data.datalists.datalist import (
 )
 from monai_rescunet.data.datalists.folds import assign_folds
 from monai_rescunet.data.datalists.lenient import LenientDataLoader, LenientDataset
+from monai_rescunet.data.datalists.mammograms import mammograms
 from monai_rescunet.data.datalists.seeded import SeededCacheDataset
 from monai_rescunet.data.phantoms.cbis_ddsm import make_cbis_ddsm_phantoms
 from monai_rescunet.data.phantoms.crops import make_phantom, make_phantoms
@@ -21,6 +22,7 @@ from monai_rescunet.data.phantoms.inbreast import make_inbreast_phantoms
 from monai_rescunet.data.readers.contour import DrawContourd
 from monai_rescunet.data.readers.mammogram import MammogramReader
 from monai_rescunet.data.readers.mass_roi import LoadMassROId
+from monai_rescunet.data.readers.other_masses import PaintOtherMassesd
 
 __all__ = [
     "CollectionReport",
@@ -29,6 +31,7 @@ __all__ = [
     "LenientDataset",
     "LoadMassROId",
     "MammogramReader",
+    "PaintOtherMassesd",
     "SeededCacheDataset",
     "assign_folds",
     "describe_entries",
@@ -37,6 +40,7 @@ __all__ = [
     "make_inbreast_phantoms",
     "make_phantom",
     "make_phantoms",
+    "mammograms",
     "prepare_cbis_ddsm",
     "prepare_folder",
     "prepare_inbreast",

@@ -2,6 +2,7 @@
 
 from monai_rescunet.handlers.checkpoints import TrainingCheckpoints
 from monai_rescunet.handlers.evaluation import MassEvaluation
+from monai_rescunet.handlers.findings import FindingEvaluation
 from monai_rescunet.handlers.maps import FitThresholds, SaveMaps
 from monai_rescunet.handlers.mass_results import SaveMassResults
 from monai_rescunet.handlers.training import AverageWeights, BroadcastBuffers, RunProgress, SeedEpochs
@@ -9,6 +10,7 @@ from monai_rescunet.handlers.training import AverageWeights, BroadcastBuffers, R
 __all__ = [
     "AverageWeights",
     "BroadcastBuffers",
+    "FindingEvaluation",
     "FitThresholds",
     "MassEvaluation",
     "RunProgress",

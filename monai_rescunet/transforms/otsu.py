@@ -198,10 +198,18 @@ class ModifiedOtsud(MapTransform):
         self.otsu = ModifiedOtsu(**otsu)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Return the entry with its result."""
+        """Return the entry with its result.
+
+        Raises:
+            ValueError: a map of more channels than one, or one that `ModifiedOtsu` refuses.
+        """
         d = dict(data)
         for key in self.key_iterator(d):
-            d[self.result_key] = self.otsu(d[key]).as_dict()
+            m = convert_to_tensor(d[key], track_meta=False)
+            if m.ndim < 2 or m.shape[0] != 1:
+                raise ValueError(f"{key}: the map's shape is {tuple(m.shape)}; expected that of one map, (1, *spatial)")
+            # as a row of pixels: a volume of one slice, `(1, 1, ...)`, looks like a batch
+            d[self.result_key] = self.otsu(m.reshape(1, -1)).as_dict()
         return d
 
 
