@@ -16,6 +16,7 @@ from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data import DrawContourd, LoadMassROId, MammogramReader, read_datalist, split_by_fold
 from monai_rescunet.decisions.changes import CHANGES, Change
+from monai_rescunet.networks import FeatureTap
 from monai_rescunet.transforms import CropMassROId, ToDiscriminativeMapd, ToLabelMapd
 
 __all__ = ["Answers", "answers"]
@@ -29,14 +30,18 @@ class Answers(NamedTuple):
     Attributes:
         entries: the datalist's, one a mass.
         maps: a batch of maps M in [0, 1], `(masses, 1, *spatial)`, for each change by its name.
+        features: what `FeatureTap` says of each picture, `(masses, values)`, for each change by its name.
         truth: the masks in the regions, bool, of the same shape; empty where they were not asked for.
         settings: what a score depends on beside the weights.
+        pictured: what the network's input depends on.
     """
 
     entries: list[dict[str, Any]]
     maps: dict[str, Tensor]
+    features: dict[str, Tensor]
     truth: Tensor
     settings: dict[str, Any]
+    pictured: dict[str, Any]
 
 
 @torch.no_grad()
@@ -81,7 +86,9 @@ def answers(
     for entry in entries:
         if "class" not in entry:
             raise InputError(f"{entry['image']}: mass {entry['mass']} has no class; give that of every mass")
+    tap = FeatureTap(network, parser.get_parsed_content("watched"))
     maps: dict[str, list[Tensor]] = {change.name: [] for change in changes}
+    features: dict[str, list[Tensor]] = {change.name: [] for change in changes}
     masks: list[Tensor] = []
     for start in range(0, len(entries), BATCH):
         regions = []
@@ -93,12 +100,15 @@ def answers(
         for change in changes:
             batch = torch.stack([change(region) for region in regions]).to(device, memory_format=torch.channels_last)
             logits = inferer(batch, network)
+            features[change.name].append(tap.take())
             maps[change.name] += [change.undo(_plain(to_map({"pred": each})["pred"]).cpu()) for each in logits]
     return Answers(
         entries,
         {name: torch.stack(each) for name, each in maps.items()},
+        {name: torch.cat(each) for name, each in features.items()},
         torch.stack(masks) if masks else torch.empty(0),
         parser.get_parsed_content("scored"),
+        parser.get_parsed_content("pictured"),
     )
 
 
