@@ -1,4 +1,4 @@
-"""How unlike the masses that a network was trained on a picture is, so that it can be said when an answer is a guess."""
+"""How unlike the masses that a network was trained on a picture is: whether its answer is a guess."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from monai_rescunet.core.files import digest, write_atomically
 from monai_rescunet.networks.feature_tap import FeatureTap
 
 __all__ = [
-    "MOST_USUAL",
     "UnlikeTrainingd",
     "Unlikeness",
     "fit_unlikeness",
@@ -32,12 +31,10 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-MOST_USUAL = 0.99
-"""Above it a row of results carries a warning: one in a hundred training masses lies there."""
-
 COMPONENTS = 32
 PARTS = 5
 POINTS = 401
+SMALLEST_SCALE = 0.01
 QUANTILE = 99.0
 FEWEST = 50
 
@@ -91,7 +88,8 @@ def _distances(features: np.ndarray, fitted: Unlikeness) -> np.ndarray:
 def _fit(features: np.ndarray, weights: str, settings: str) -> Unlikeness:
     """Return a measure without limits and quantiles."""
     described = features[:, 1:]
-    mean, scale = described.mean(axis=0), described.std(axis=0) + 1e-6
+    mean, scale = described.mean(axis=0), described.std(axis=0)
+    scale = scale + SMALLEST_SCALE * scale.max() + 1e-6  # a feature that hardly varies says little
     scaled = (described - mean) / scale
     _, values, axes = np.linalg.svd(scaled, full_matrices=False)
     kept = min(COMPONENTS, len(axes) - 1)

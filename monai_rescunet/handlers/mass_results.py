@@ -32,7 +32,7 @@ __all__ = ["SaveMassResults"]
 logger = logging.getLogger(__name__)
 
 COLUMNS = (
-    "image", "mass", "box", "decision", "score", "probability", "lambda1", "lambda2",
+    "image", "mass", "box", "decision", "score", "probability", "unlike_training", "lambda1", "lambda2",
     "area_px", "area_mm2", "spacing_source", "dice",
 )  # fmt: skip
 
@@ -126,6 +126,7 @@ class SaveMassResults:
             "decision": result["decision"],
             "score": result["score"],
             "probability": self._probability(result) if entry["roi"]["source"] not in ("image", "point") else None,
+            "unlike_training": output.get("unlike_training"),
             "lambda1": result["lambda1"],
             "lambda2": result["lambda2"],
             "area_px": area,

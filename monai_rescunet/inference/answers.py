@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
@@ -52,6 +54,7 @@ def answers(
     *,
     changes: Sequence[Change] = CHANGES[:1],
     truth: bool = False,
+    most: int | None = None,
     bundle: str | Path | None = None,
     **overrides: Any,
 ) -> Answers:
@@ -63,6 +66,7 @@ def answers(
         checkpoint: the weights.
         changes: of the regions, each judged anew.
         truth: crop the masks as well.
+        most: masses of a collection, drawn by a seed; None takes all.
         bundle: folder of another bundle than the installed one.
         overrides: values of the inference config: `fold`, `amp`, ...
 
@@ -83,6 +87,8 @@ def answers(
     to_map = ToDiscriminativeMapd("pred", levels=parser.get_parsed_content("levels"))
     section, fold = parser.get_parsed_content("section"), parser.get_parsed_content("fold")
     entries = split_by_fold(read_datalist(datalist, dataset_dir, section, masks=truth), fold)[1]
+    if most is not None:
+        entries = _drawn(entries, most)
     for entry in entries:
         if "class" not in entry:
             raise InputError(f"{entry['image']}: mass {entry['mass']} has no class; give that of every mass")
@@ -110,6 +116,17 @@ def answers(
         parser.get_parsed_content("scored"),
         parser.get_parsed_content("pictured"),
     )
+
+
+def _drawn(entries: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """Return at most so many entries of each collection, in their order."""
+    order, left = np.random.default_rng(0).permutation(len(entries)), Counter[str]()
+    chosen = []
+    for index in order.tolist():
+        left[entries[index].get("collection", "")] += 1
+        if left[entries[index].get("collection", "")] <= most:
+            chosen.append(index)
+    return [entries[index] for index in sorted(chosen)]
 
 
 def _regions_alone(roi: dict[str, Any]) -> Compose:

@@ -51,14 +51,18 @@ class MassInferTask(InferTask):
         bundle: the bundle's folder.
         kind: under which of MONAI Label's types clients see the model.
         datastore: where images come from.
+        site: file of a site's calibration, which `monai-rescunet calibrate` wrote; None takes what ships.
 
     Raises:
-        InputError: the weights do not fit the network.
+        InputError: the weights do not fit the network, or the site's file does not fit the weights.
     """
 
-    def __init__(self, bundle: Path, kind: str, datastore: Datastore) -> None:
+    def __init__(self, bundle: Path, kind: str, datastore: Datastore, site: str | None = None) -> None:
         check_weights(bundle)
         parser = bundle_configs(bundle)
+        if site is not None:
+            parser.update({"bundle_root": str(bundle), "site": site})
+            parser.get_parsed_content("calibration")
         options = {name: parser.get_parsed_content(name) for name in OPTIONS}
         if options["otsu_mode"] not in OTSU_MODES:
             raise InputError(
@@ -67,7 +71,7 @@ class MassInferTask(InferTask):
             )
         options["otsu_mode"] = sorted(OTSU_MODES, key=lambda mode: mode != options["otsu_mode"])
         super().__init__(kind, LABELS, 2, parser["_meta_"]["description"], {**options, **dict.fromkeys(STORED, False)})
-        self.bundle, self.datastore = bundle, datastore
+        self.bundle, self.datastore, self.site = bundle, datastore, site
 
     def is_valid(self) -> bool:
         """Return True: a bundle that is not raises when it is made."""
@@ -98,7 +102,7 @@ class MassInferTask(InferTask):
         suffix = asked_suffix(request, DEFAULT_SUFFIXES.get(str(image_format(source)), ".png"))
         geometry = read_geometry(image)
         check_weights(self.bundle)
-        masses = predict(source, box=boxes or None, point=points or None, bundle=self.bundle, **options)
+        masses = predict(source, box=boxes or None, point=points or None, bundle=self.bundle, site=self.site, **options)
         painter = LabelPainter(masses[0]["mask"].shape)
         for mass in masses:
             painter.add(mass["mask"], mass)

@@ -49,6 +49,8 @@ class FeatureTap:
         self._calls.append([centre_over_border(inputs[0].detach().float())[:, None]])
 
     def _keep(self, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+        if not self._calls:  # called by itself, not by its network
+            return
         flat = output.detach().float().flatten(2)
         self._calls[-1] += [flat.mean(dim=2), flat.std(dim=2)]
 
