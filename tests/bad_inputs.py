@@ -310,8 +310,8 @@ def run_command(arguments: Command) -> tuple[int, str]:
             config_file=config, logging_file=False, workflow_type="inference", bundle_root=str(Path(config).parents[1]),
             dataset_dir=data, datalist=datalist, output_dir=out, strict=bool(strict),
         )  # fmt: skip
-        workflow.initialize()
         try:
+            workflow.initialize()
             workflow.run()
         except Exception as error:
             fault = input_error_behind(error)
