@@ -86,7 +86,7 @@ def test_two_processes_train_the_network_that_one_trains(phantoms, uneven, tmp_p
 
 
 def test_evaluation_judges_each_mass_once(trained, phantoms, uneven, tmp_path):
-    """Seven masses in two processes: the same files, byte for byte, as of one process, and their maps in their order."""
+    """Seven masses in two processes: the same files, byte for byte, as of one process, and the same maps."""
     settings = {"datalist": uneven, "fold": "all", "roi_size": 64, "checkpoint": trained / "model.pt"}
     settings |= {"save_maps": True}
     run_bundle(["train.yaml", "evaluate.yaml"], phantoms, tmp_path / "one", **settings)
