@@ -94,9 +94,7 @@ class _Images:
             found = exact if len(exact) == 1 else found
         if len(found) != 1:
             called = name or annotation.stem
-            raise InputError(
-                f"{len(found)} images are called {called!r}; expected one below the folder: name them apart"
-            )
+            raise InputError(f"{len(found)} images are called {called!r}; expected one: name them apart")
         return found[0]
 
 
@@ -109,7 +107,8 @@ def _rows(path: Path, annotated: Annotated, images: _Images, meanings: Mapping[s
         meaning = meanings.get(called.casefold())
         if meaning is None:
             raise InputError(
-                f"an object is called {called!r}; say what that is: --name {called}=benign, malignant, {MASS} or {IGNORE}"
+                f"an object is called {called!r}; say what that is: --name {called}=benign, malignant, {MASS} or "
+                f"{IGNORE}"
             )
         if meaning == IGNORE:
             continue

@@ -283,3 +283,18 @@ def test_any_json_for_an_entry_is_read_or_refused_as_bad_input(folder, entry):
         assert "datalist.json" in str(error)
     else:
         assert read["image"] == str(folder / "images/a.png")
+
+
+@pytest.mark.parametrize("content", ["image,mask,label\n", "{}", '{"training": [], "name": "Decathlon"}', "[]"])
+def test_a_file_that_is_no_datalist_of_ours_is_not_written_over(tmp_path, content):
+    path = tmp_path / "labels.csv"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"labels\.csv: is there already and is no datalist of `prepare`"):
+        write_datalist(path, [])
+    assert path.read_text() == content
+
+
+def test_a_datalist_is_written_over(tmp_path):
+    for entries in ([], [{"image": "a.png"}]):
+        write_datalist(tmp_path / "d.json", entries)
+    assert json.loads((tmp_path / "d.json").read_text())["training"] == [{"image": "a.png"}]

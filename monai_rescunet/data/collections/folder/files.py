@@ -18,7 +18,8 @@ from monai_rescunet.core.result_names import (
     is_result_name,
     is_result_table,
 )
-from monai_rescunet.data.readers.mammogram import MEDICAL_SUFFIXES, MammogramReader, image_format, image_size
+from monai_rescunet.data.readers.formats import MEDICAL_SUFFIXES
+from monai_rescunet.data.readers.mammogram import MammogramReader, image_format, image_size
 
 __all__ = ["MOST_MASK_VALUES", "Kind", "grey_values", "kind_of"]
 

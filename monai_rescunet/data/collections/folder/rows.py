@@ -155,8 +155,8 @@ def from_box(root: Path, row: dict[str, str], known: dict[str, list[Entry]], ref
         entry["finding"] = finding
     if blank and not entry.keys().isdisjoint(("class", "label", "box")):
         raise InputError(
-            "the box is blank, which says that the image has no mass, but a class, mask or box of it is known: give the "
-            "box, or remove the other"
+            "the box is blank, which says that the image has no mass, but a class, mask or box of it is known: give "
+            "the box, or remove the other"
         )
     if not blank:
         entry["box"] = _box(row, image)
@@ -191,7 +191,7 @@ def _box(row: dict[str, str], image: Path) -> list[float]:
 def _numbers(cells: Iterable[str]) -> Iterable[float]:
     for cell in cells:
         if THOUSANDS.fullmatch(cell):
-            raise InputError(f"{cell!r} may be thousands or have a decimal comma; write it with a point or none")
+            raise InputError(f"{cell!r} may be thousands or a decimal comma: write it with a point")
         text = cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell) else cell
         if not NUMBER.fullmatch(text):
             raise InputError(f"{', '.join(CORNERS)} are not four numbers, one is {cell!r}: correct the table")
