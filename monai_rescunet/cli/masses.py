@@ -43,8 +43,9 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder for label maps, overlays and results.csv.")] = Path("predictions"),
     otsu_mode: Annotated[OtsuMode, typer.Option(help="How the grey map is thresholded.")] = OtsuMode.ANCHORED,
     strict: Annotated[bool, typer.Option(help="Stop at the first unreadable image.")] = False,
+    site: Annotated[Path | None, typer.Option(help="File of `calibrate`: your site's levels and probability.")] = None,
     dicom: Annotated[
-        list[str] | None, typer.Option(help="seg, sr or sc: a DICOM result of DICOM images; may be repeated.")
+        list[str] | None, typer.Option(help="seg, sr, cad or sc: a DICOM result of DICOM images; may be repeated.")
     ] = None,
 ) -> None:
     """Outline the masses of images and decide whether they look benign or malignant."""
@@ -57,6 +58,7 @@ def predict(
         out=out,
         otsu_mode=otsu_mode.value,
         strict=strict,
+        site=None if site is None else str(site),
         dicom=dicom or [],
     )
     show(out / "results.csv")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from io import BytesIO
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 import pandas as pd
 import torch
@@ -23,9 +20,10 @@ from torch import Tensor
 from monai_rescunet.core.classes import CLASS_VALUES, COLOURS, NO_LESION, UNDECIDED, WHOLE_IMAGE
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import png_bytes, relative_name, write_atomically
-from monai_rescunet.data.readers.dicom import mammogram_picture
-from monai_rescunet.data.readers.mammogram import MammogramReader, image_format, image_stem
+from monai_rescunet.core.provenance import Provenance
+from monai_rescunet.data.readers.mammogram import image_format, image_stem, mammogram_picture
 from monai_rescunet.decisions.metrics import segmentation_metrics
+from monai_rescunet.results.label_geometry import label_nifti
 from monai_rescunet.results.label_painter import LabelPainter
 from monai_rescunet.results.overlay import draw_overlay
 
@@ -39,7 +37,7 @@ COLUMNS = (
 )  # fmt: skip
 
 TABLE = "results.csv"
-SUFFIXES = ("_label.png", "_label.nii.gz", "_overlay.png", "_seg.dcm", "_sr.dcm", "_sc.dcm")
+SUFFIXES = ("_label.png", "_label.nii.gz", "_overlay.png", "_seg.dcm", "_sr.dcm", "_cad.dcm", "_sc.dcm")
 
 
 class SaveMassResults:
@@ -55,8 +53,10 @@ class SaveMassResults:
         overlay: write overlays.
         calibration: gives the probability of malignancy of a score; None tells none.
         keep_masks: keep the outlines in `masks`, bool, `(columns, rows)`, one for each of `rows`.
-        dicom: of a DICOM image write `<stem>_seg.dcm` (Segmentation), `<stem>_sr.dcm` (Structured Report) and
-            `<stem>_sc.dcm` (Secondary Capture) too: those named, of `seg`, `sr`, `sc`. They name the patient.
+        dicom: of a DICOM image write `<stem>_seg.dcm` (Segmentation), `<stem>_sr.dcm` (Structured Report),
+            `<stem>_cad.dcm` (Mammography CAD SR) and `<stem>_sc.dcm` (Secondary Capture) too: those named, of `seg`,
+            `sr`, `cad`, `sc`. They name the patient. One that cannot be made is warned of.
+        provenance: the versions of bundle and weights that they are signed with.
         mask_key, label_key, result_key: where postprocessing left the painted label map of the whole image, the
             annotated one where there is one, and the result of the modified Otsu.
 
@@ -73,6 +73,7 @@ class SaveMassResults:
         keep_masks: bool = False,
         calibration: Callable[[float], float] | None = None,
         dicom: Sequence[str] = (),
+        provenance: Provenance | None = None,
         *,
         mask_key: str = "mask",
         label_key: str = "label",
@@ -81,7 +82,7 @@ class SaveMassResults:
         self.output_dir = None if output_dir is None else Path(output_dir)
         self.dataset_dir = dataset_dir
         self.overlay, self.keep_masks, self.calibration = overlay, keep_masks, calibration
-        self.dicom = _dicom_kinds(dicom)
+        self.dicom, self.provenance = _dicom_kinds(dicom), provenance
         self.mask_key, self.label_key, self.result_key = mask_key, label_key, result_key
         self._reset()
 
@@ -104,7 +105,7 @@ class SaveMassResults:
             mask = output[self.mask_key][0].cpu().numpy()
             if self._current is None or self._current.path != path:
                 self._finish_image()
-                self._current = _ImageResult(path, entry["image"].meta, mask.shape, self.dicom)
+                self._current = _ImageResult(path, entry["image"].meta, mask.shape, self.dicom, self.provenance)
             row = self._row(path, entry, output)
             self._current.add(row, mask)
             self.rows.append(row)
@@ -124,7 +125,7 @@ class SaveMassResults:
             "box": _describe(entry["roi"]),
             "decision": result["decision"],
             "score": result["score"],
-            "probability": self._probability(result),
+            "probability": self._probability(result) if entry["roi"]["source"] not in ("image", "point") else None,
             "lambda1": result["lambda1"],
             "lambda2": result["lambda2"],
             "area_px": area,
@@ -185,8 +186,15 @@ class SaveMassResults:
 class _ImageResult:
     """The masses of one image: its label map, and the masses themselves where DICOM results are asked for."""
 
-    def __init__(self, path: str, meta: Mapping[str, Any], size: tuple[int, ...], dicom: Sequence[str]) -> None:
-        self.path, self.meta, self.dicom = path, meta, dicom
+    def __init__(
+        self,
+        path: str,
+        meta: Mapping[str, Any],
+        size: tuple[int, ...],
+        dicom: Sequence[str],
+        provenance: Provenance | None = None,
+    ) -> None:
+        self.path, self.meta, self.dicom, self.provenance = path, meta, dicom, provenance
         self.painter = LabelPainter(size)
         self.masses: list[dict[str, Any]] = []
 
@@ -199,40 +207,31 @@ class _ImageResult:
         path = Path(self.path)
         kind = image_format(path)
         if kind in ("dicom", "nifti"):
-            self._write_nifti(folder / f"{stem}_label.nii.gz")
+            write_atomically(folder / f"{stem}_label.nii.gz", label_nifti(self.painter.label, self.meta))
         else:
             write_atomically(folder / f"{stem}_label.png", _label_png(self.painter.label))
         if overlay:
-            picture = mammogram_picture(path) if kind == "dicom" else MammogramReader().get_data([path])[0]
+            picture = mammogram_picture(path)
             image = draw_overlay(picture, self.painter.label, self.painter.captions)
             write_atomically(folder / f"{stem}_overlay.png", png_bytes(image))
         if self.dicom:
             self._write_dicom(folder, stem, kind)
 
     def _write_dicom(self, folder: Path, stem: str, kind: str | None) -> None:
-        from monai_rescunet.dicom import DICOM_KINDS, dicom_results
+        from monai_rescunet.dicom import DICOM_KINDS, attempt_dicom_results
 
         if kind != "dicom":
             logger.warning("%s: is no DICOM image, so that there is no DICOM result of it", self.path)
             return
-        results = dicom_results(self.path, self.masses, self.dicom)
+        results, faults = attempt_dicom_results(self.path, self.masses, self.dicom, provenance=self.provenance)
+        for name, fault in faults.items():
+            logger.warning("no %s: %s", name, fault)
         for name in DICOM_KINDS:
             path = folder / f"{stem}_{name}.dcm"
             if name in results:
                 write_atomically(path, results[name])
             else:  # an earlier run's, which may say something else
                 path.unlink(missing_ok=True)
-
-    def _write_nifti(self, path: Path) -> None:
-        label = self.painter.label
-        shape = tuple(int(n) for n in self.meta.get("nifti_shape", label.shape))
-        image = nibabel.Nifti1Image(label.reshape(shape), np.asarray(self.meta["original_affine"]))
-        if "spacing" in self.meta:
-            image.header.set_xyzt_units(self.meta.get("nifti_unit", "mm"))
-        content = BytesIO()
-        with gzip.GzipFile(fileobj=content, mode="wb", mtime=0) as file:
-            file.write(image.to_bytes())
-        write_atomically(path, content.getvalue())
 
 
 def _images(table: Path) -> list[str] | None:

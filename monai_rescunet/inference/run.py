@@ -6,13 +6,13 @@ import logging
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from monai.bundle import ConfigParser, ConfigWorkflow
 
+from monai_rescunet.configs.settings import check_name, check_setting
 from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.core.errors import InputError, input_error_behind
 from monai_rescunet.handlers import SaveMassResults
@@ -85,7 +85,7 @@ def run_inference(
     ]
     root = bundle_root() if bundle is None else Path(bundle).absolute()
     config_file = root / "configs" / "inference.yaml"
-    _check_names(overrides, config_file)
+    overrides = _checked(overrides, config_file)
     checkpoint = Path(overrides.pop("checkpoint", root / "models" / "model.pt"))
     if not checkpoint.is_file():
         raise InputError(f"{checkpoint}: there are no weights; expected a file that training wrote, such as model.pt")
@@ -131,13 +131,12 @@ def _unparsed(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"_given_": values, **references, **{name: v for name, v in settings.items() if isinstance(v, dict)}}
 
 
-def _check_names(overrides: Mapping[str, Any], config_file: Path) -> None:
-    """Refuse names that the config does not have, which MONAI would pass over."""
-    names = ConfigParser(ConfigParser.load_config_file(str(config_file)))
+def _checked(overrides: Mapping[str, Any], config_file: Path) -> dict[str, Any]:
+    """Return overrides whose names the config has and whose values can be, `false` as text as what it says."""
+    config = ConfigParser(ConfigParser.load_config_file(str(config_file)))
     for name in overrides:
-        if name not in names:
-            near = get_close_matches(name, names.get(), n=1)
-            raise InputError(f"{config_file}: has no {name!r}" + (f"; is it {near[0]!r}?" if near else ""))
+        check_name(name, config, config_file)
+    return {name: check_setting(name, value, config.get(name), expressions=False) for name, value in overrides.items()}
 
 
 def _several(value: Any) -> list[Sequence[float]]:
