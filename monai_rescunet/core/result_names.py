@@ -12,12 +12,15 @@ from pathlib import Path
 __all__ = [
     "COLUMNS",
     "DICOM_SUFFIXES",
+    "LABEL_SUFFIXES",
+    "MANUFACTURER",
     "RESULT_MARK",
     "RESULT_SUFFIXES",
     "TABLE",
     "has_result_mark",
     "is_result_name",
     "is_result_table",
+    "marked_source",
 ]
 
 COLUMNS = (
@@ -40,6 +43,10 @@ RESULT_SUFFIXES = (*LABEL_SUFFIXES, OVERLAY_SUFFIX, *DICOM_SUFFIXES.values())
 RESULT_MARK = "monai_rescunet result"
 """Stands in the first kilobytes of each label map and overlay: a PNG's text chunk, a NIfTI's `descrip`."""
 
+MANUFACTURER = "monai_rescunet developers"
+"""Manufacturer (0008,0070) of DICOM results."""
+
+SOURCE_DIGITS = 16  # that stand behind the mark and tell the image from those of its name in other folders
 HEAD_BYTES = 4096
 
 
@@ -49,7 +56,21 @@ def is_result_name(path: Path) -> bool:
 
 
 def has_result_mark(path: Path) -> bool:
-    """Return whether a file is a label map or an overlay that inference wrote, whatever it is called now."""
+    """Return whether a file is a label map, an overlay or a DICOM result of inference, whatever it is called now."""
+    head = _head(path)
+    if head[128:132] == b"DICM":
+        return _manufacturer(path) == MANUFACTURER
+    return RESULT_MARK.encode() in head
+
+
+def marked_source(path: Path) -> str | None:
+    """Return what the mark in a label map or overlay says of its image: 16 digits; None where there is none."""
+    _, mark, rest = _head(path).partition(f"{RESULT_MARK} ".encode())
+    return rest[:SOURCE_DIGITS].decode("ascii", errors="replace") if mark else None
+
+
+def _head(path: Path) -> bytes:
+    """Return the first bytes of a file, of a compressed one those of its content; none if it cannot be read."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
@@ -57,8 +78,18 @@ def has_result_mark(path: Path) -> bool:
             with gzip.open(path) as file:
                 head = file.read(HEAD_BYTES)
     except (OSError, EOFError, zlib.error):
-        return False
-    return RESULT_MARK.encode() in head
+        return b""
+    return head
+
+
+def _manufacturer(path: Path) -> str:
+    import pydicom
+
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Manufacturer"])
+        return str(header.get("Manufacturer", ""))
+    except Exception:  # damaged: it is nobody's
+        return ""
 
 
 def is_result_table(path: Path) -> bool:

@@ -12,11 +12,13 @@ from monai_rescunet.data.datalists.datalist import (
     write_datalist,
 )
 from monai_rescunet.data.datalists.folds import assign_folds
-from monai_rescunet.data.datalists.lenient import LenientDataLoader, LenientDataset
+from monai_rescunet.data.datalists.images import group_by_image
+from monai_rescunet.data.datalists.lenient import LenientDataLoader, LenientDataset, masses_as_batch
 from monai_rescunet.data.datalists.seeded import SeededCacheDataset
 from monai_rescunet.data.phantoms.cbis_ddsm import make_cbis_ddsm_phantoms
 from monai_rescunet.data.phantoms.crops import make_phantom, make_phantoms
 from monai_rescunet.data.phantoms.inbreast import make_inbreast_phantoms
+from monai_rescunet.data.readers.canvas import KeepCanvasd
 from monai_rescunet.data.readers.contour import DrawContourd
 from monai_rescunet.data.readers.mammogram import MammogramReader
 from monai_rescunet.data.readers.mass_roi import LoadMassROId
@@ -24,6 +26,7 @@ from monai_rescunet.data.readers.mass_roi import LoadMassROId
 __all__ = [
     "CollectionReport",
     "DrawContourd",
+    "KeepCanvasd",
     "LenientDataLoader",
     "LenientDataset",
     "LoadMassROId",
@@ -31,10 +34,12 @@ __all__ = [
     "SeededCacheDataset",
     "assign_folds",
     "describe_entries",
+    "group_by_image",
     "make_cbis_ddsm_phantoms",
     "make_inbreast_phantoms",
     "make_phantom",
     "make_phantoms",
+    "masses_as_batch",
     "prepare_cbis_ddsm",
     "prepare_folder",
     "prepare_inbreast",

@@ -9,9 +9,9 @@ from pydicom.sr.codedict import codes
 
 from monai_rescunet import __version__
 from monai_rescunet.core.classes import BENIGN, MALIGNANT
+from monai_rescunet.core.result_names import MANUFACTURER
 
 ALGORITHM = "monai_rescunet"
-MANUFACTURER = "monai_rescunet developers"
 MODEL = "ResCU-Net with mixed supervision"
 
 SCHEME = "99RESCUNET"

@@ -39,7 +39,7 @@ def to_secondary_capture(source: str | Path, masses: Sequence[Mapping[str, Any]]
         painter.add(np.asarray(mass["mask"]), mass)
     capture = SCImage.from_ref_dataset(
         reference_of(image),
-        pixel_array=np.asarray(draw_overlay(picture, painter.label, painter.captions)),
+        pixel_array=np.asarray(draw_overlay(picture, painter.label, painter.captions).convert("RGB")),
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",

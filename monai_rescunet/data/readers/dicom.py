@@ -140,11 +140,13 @@ def _affine(dataset: pydicom.Dataset) -> np.ndarray:
     return np.diag([-column, -row, 1.0, 1.0])
 
 
-def mammogram_picture(path: Path) -> np.ndarray:
+def mammogram_picture(path: Path, stored: np.ndarray | None = None) -> np.ndarray:
     """Return a mammogram as its header says it is to be looked at, with its modality and VOI tables where that can be.
 
     Args:
         path: a DICOM file.
+        stored: its values as `read_mammogram_dicom` gives them, where it has been read already; only the header is
+            read then.
 
     Returns:
         Grey levels, `(columns, rows)`, of no fixed range, air dark and tissue bright.
@@ -152,8 +154,8 @@ def mammogram_picture(path: Path) -> np.ndarray:
     Raises:
         InputError: as `read_mammogram_dicom`.
     """
-    dataset = _open(path)
-    picture = _decode(dataset, path)
+    dataset = _open(path, defer_size=None if stored is None else MAPPED_BYTES)
+    picture = _decode(dataset, path) if stored is None else _as_stored(stored, dataset)
     try:
         rescaled = apply_modality_lut(picture, dataset)
         if "VOILUTSequence" in dataset:  # looked up by whole numbers
@@ -251,6 +253,12 @@ def _decode(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
         remedy = f"; if it is not installed, `pip install {package}`" if syntax.is_compressed and package else ""
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: the pixels ({syntax.name}) cannot be decoded{remedy} ({reason})") from error
+
+
+def _as_stored(values: np.ndarray, dataset: pydicom.Dataset) -> np.ndarray:
+    """Return the pixels of the file, `(rows, columns)`, from what `read_mammogram_dicom` made of them."""
+    pixels = values.T.astype(f"{'i' if dataset.PixelRepresentation else 'u'}{int(dataset.BitsAllocated) // 8}")
+    return _inverted(pixels, dataset) if dataset.PhotometricInterpretation == "MONOCHROME1" else pixels
 
 
 def _inverted(pixels: np.ndarray, dataset: pydicom.Dataset) -> np.ndarray:
