@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ import ignite.distributed as idist
 import torch.distributed as dist
 from ignite.engine import Engine, Events
 from monai.data import partition_dataset
+from PIL import Image
 
 from monai_rescunet.core.errors import InputError, fault_of
 from monai_rescunet.core.files import relative_name, write_atomically
-from monai_rescunet.core.result_names import DICOM_SUFFIXES, OVERLAY_SUFFIX
+from monai_rescunet.core.provenance import Provenance
+from monai_rescunet.core.result_names import DICOM_SUFFIXES, OVERLAY_SUFFIX, TABLE
 from monai_rescunet.data.datalists.lenient import ImageOfMasses, LeftOut, masses_of
 from monai_rescunet.results.image_files import (
+    NOWHERE,
     ImageResult,
     drawn,
     label_suffix,
@@ -26,6 +30,7 @@ from monai_rescunet.results.image_files import (
     write_overlay,
 )
 from monai_rescunet.results.names import check_free, choose_stems, source_of, stem_of_label_map
+from monai_rescunet.results.page import save_thumbnail, write_page
 from monai_rescunet.results.rows import mass_row, no_finding_row
 from monai_rescunet.results.table import ResultsTable
 
@@ -44,7 +49,8 @@ class SaveMassResults(LeftOut):
     An image gets `<stem>_label.png` (`.nii.gz` for NIfTI and DICOM), the label map in the image's own size, and
     `<stem>_overlay.png`; where masses overlap, the one with the higher score is painted. `results.csv` has one row a
     mass; those of an image are there as soon as its files are. Runs into one folder share the table, in which the rows
-    of an image judged anew are replaced. What goes wrong with one image is told, and costs that image alone.
+    of an image judged anew are replaced. What goes wrong with one image is told, and costs that image alone. With
+    overlays, `index.html` shows the results in the end.
 
     Args:
         output_dir: where to write; None to keep the results in memory only.
@@ -52,8 +58,10 @@ class SaveMassResults(LeftOut):
         overlay: write overlays.
         calibration: gives the probability of malignancy of a score; None tells none.
         keep_masks: keep what was found of each image in `found` beside what is written.
-        dicom: of a DICOM image write `<stem>_seg.dcm` (Segmentation), `<stem>_sr.dcm` (Structured Report) and
-            `<stem>_sc.dcm` (Secondary Capture) too: those named, of `seg`, `sr`, `sc`. They name the patient.
+        dicom: of a DICOM image write `<stem>_seg.dcm` (Segmentation), `<stem>_sr.dcm` (Structured Report),
+            `<stem>_cad.dcm` (Mammography CAD SR) and `<stem>_sc.dcm` (Secondary Capture) too: those named, of `seg`,
+            `sr`, `cad`, `sc`. They name the patient. One that cannot be made is warned of.
+        provenance: the versions of bundle and weights that they are signed with.
         settings: what the results depend on; rows of other settings are not put beside them.
         resume: leave out images whose masses have their rows already.
         strict: raise the first error of writing.
@@ -73,6 +81,7 @@ class SaveMassResults(LeftOut):
         keep_masks: bool = False,
         calibration: Callable[[float], float] | None = None,
         dicom: Sequence[str] = (),
+        provenance: Provenance | None = None,
         *,
         settings: Mapping[str, Any] | None = None,
         resume: bool = False,
@@ -83,7 +92,7 @@ class SaveMassResults(LeftOut):
         self.output_dir = None if output_dir is None else Path(output_dir)
         self.dataset_dir = dataset_dir
         self.overlay, self.keep_masks, self.calibration = overlay, keep_masks, calibration
-        self.dicom = _dicom_kinds(dicom)
+        self.dicom, self.provenance = _dicom_kinds(dicom), provenance
         self.settings, self.resume, self.strict, self.share = dict(settings or {}), resume, strict, share
         self.found: list[ImageResult] = []
         self.written = 0
@@ -208,29 +217,31 @@ class SaveMassResults(LeftOut):
         picture = drawn(result, painter, label) if result.canvas.picture is not None else None
         if self.overlay and picture is not None:
             write_overlay(folder, stem, picture, source)
+            save_thumbnail(picture, folder, stem)
             written.append(OVERLAY_SUFFIX)
         if self.dicom:
-            for kind, content in self._dicom_results(result).items():
+            for kind, content in self._dicom_results(result, picture).items():
                 write_atomically(folder / f"{stem}{DICOM_SUFFIXES[kind]}", content)
                 written.append(DICOM_SUFFIXES[kind])
         remove_stale(folder, stem, written)
 
-    def _dicom_results(self, result: ImageResult) -> dict[str, bytes]:
+    def _dicom_results(self, result: ImageResult, picture: Image.Image | None) -> dict[str, bytes]:
         """Return the contents of those DICOM results that can be made; the others are warned of."""
-        from monai_rescunet.dicom import dicom_results
+        from monai_rescunet.dicom import attempt_dicom_results
 
         if "sop_instance_uid" not in result.canvas.meta:
             logger.warning("%s: is no DICOM image, so that there is no DICOM result of it", result.path)
             return {}
         masses = [
-            {**row, "mask": outline.whole(result.canvas.size)}
-            for row, outline in zip(result.rows, result.outlines, strict=False)
+            {**row, "mask": outline.mask, "corner": outline.corner}
+            for row, outline in zip_longest(result.rows, result.outlines, fillvalue=NOWHERE)
         ]
-        try:
-            return dicom_results(result.path, masses, self.dicom)
-        except Exception as error:
-            logger.warning("no DICOM result: %s", fault_of(error, result.path))
-            return {}
+        contents, faults = attempt_dicom_results(
+            result.path, masses, self.dicom, provenance=self.provenance, picture=picture
+        )
+        for kind, fault in faults.items():
+            logger.warning("no %s: %s", kind, fault)
+        return contents
 
     def _complete(self, engine: Engine) -> None:
         self._drain()
@@ -238,6 +249,8 @@ class SaveMassResults(LeftOut):
             self._gather()
         if self.output_dir is not None and (self.share is not None or idist.get_rank() == 0):
             logger.info("wrote %d masses to %s", self.written, self.output_dir)
+            if self.overlay and (self.output_dir / TABLE).is_file():
+                write_page(self.output_dir)
         self.close()
 
     def _gather(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,16 @@ from typing import Any
 import numpy as np
 from monai.bundle import ConfigParser
 
+from monai_rescunet.configs.settings import check_name, check_setting
 from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.core.errors import InputError, input_error_behind
 from monai_rescunet.inference.warm import warm_workflow
-from monai_rescunet.results.image_files import ImageResult
-from monai_rescunet.transforms.outline import Outline
+from monai_rescunet.results.image_files import NOWHERE, ImageResult
 
 __all__ = ["predict", "run_inference"]
 
 # MONAI warns that a caller keeps its own logging, as this one does
 logging.getLogger("monai.bundle.workflows").addFilter(lambda record: "skipping logging" not in record.msg)
-
-NOWHERE = Outline((0, 0), np.zeros((0, 0), dtype=bool))
-"""The outline in an image without a finding."""
 
 
 def predict(
@@ -89,7 +85,7 @@ def run_inference(
     masses = {"masses": [{"mass": mass, **location} for mass, location in enumerate(locations)]} if locations else {}
     entries = [{"image": str(path), **masses} for path in paths]
     root = bundle_root() if bundle is None else Path(bundle).absolute()
-    _check_names(overrides, root / "configs" / "inference.yaml")
+    overrides = _checked(overrides, root / "configs" / "inference.yaml")
     checkpoint = Path(overrides.pop("checkpoint", root / "models" / "model.pt"))
     if not checkpoint.is_file():
         raise InputError(f"{checkpoint}: there are no weights; expected a file that training wrote, such as model.pt")
@@ -114,13 +110,12 @@ def _masses(found: Sequence[ImageResult]) -> list[dict[str, Any]]:
     ]
 
 
-def _check_names(overrides: Mapping[str, Any], config_file: Path) -> None:
-    """Refuse names that the config does not have, which MONAI would pass over."""
-    names = ConfigParser(ConfigParser.load_config_file(str(config_file)))
+def _checked(overrides: Mapping[str, Any], config_file: Path) -> dict[str, Any]:
+    """Return overrides whose names the config has and whose values can be, `false` as text as what it says."""
+    config = ConfigParser(ConfigParser.load_config_file(str(config_file)))
     for name in overrides:
-        if name not in names:
-            near = get_close_matches(name, names.get(), n=1)
-            raise InputError(f"{config_file}: has no {name!r}" + (f"; is it {near[0]!r}?" if near else ""))
+        check_name(name, config, config_file)
+    return {name: check_setting(name, value, config.get(name), expressions=False) for name, value in overrides.items()}
 
 
 def _several(value: Any) -> list[Sequence[float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +13,16 @@ from PIL import Image
 from monai_rescunet.core.files import write_atomically
 from monai_rescunet.core.result_names import LABEL_SUFFIXES, OVERLAY_SUFFIX, RESULT_SUFFIXES, has_result_mark
 from monai_rescunet.data.readers.canvas import Canvas
-from monai_rescunet.results.label_file import label_nifti, label_png, overlay_png
+from monai_rescunet.results.label_file import label_png, overlay_png
+from monai_rescunet.results.label_geometry import label_nifti
 from monai_rescunet.results.label_painter import LabelPainter
 from monai_rescunet.results.overlay import draw_overlay
 from monai_rescunet.transforms.outline import Outline
 
-__all__ = ["ImageResult", "drawn", "label_suffix", "remove_stale", "write_label", "write_overlay"]
+__all__ = ["NOWHERE", "ImageResult", "drawn", "label_suffix", "remove_stale", "write_label", "write_overlay"]
 
-logger = logging.getLogger(__name__)
+NOWHERE = Outline((0, 0), np.zeros((0, 0), dtype=bool))
+"""The outline in an image without a finding."""
 
 
 @dataclass
@@ -61,7 +62,7 @@ def write_label(folder: Path, stem: str, label: np.ndarray, source: str, meta: M
         InputError: it cannot be written.
     """
     suffix = label_suffix(meta)
-    content = label_png(label, source) if suffix == LABEL_SUFFIXES[0] else label_nifti(label, source, meta)
+    content = label_png(label, source) if suffix == LABEL_SUFFIXES[0] else label_nifti(label, meta, source)
     write_atomically(folder / f"{stem}{suffix}", content)
 
 

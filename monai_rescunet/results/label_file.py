@@ -1,12 +1,7 @@
-"""Label maps and pictures as the content of files, marked as results."""
+"""Label maps and pictures as PNG files, marked as results."""
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Mapping
-from typing import Any
-
-import nibabel
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -15,7 +10,7 @@ from monai_rescunet.core.classes import CLASS_VALUES, COLOURS, UNDECIDED
 from monai_rescunet.core.files import png_bytes
 from monai_rescunet.core.result_names import RESULT_MARK
 
-__all__ = ["label_nifti", "label_png", "overlay_png"]
+__all__ = ["label_png", "overlay_png"]
 
 FASTEST = 1  # level of zlib: label maps become small at any level, and noise at none
 
@@ -33,22 +28,6 @@ def label_png(label: np.ndarray, source: str) -> bytes:
         palette[value] = COLOURS[value]
     image.putpalette(palette.ravel().tolist())
     return png_bytes(image, compress_level=FASTEST, pnginfo=_mark(source))
-
-
-def label_nifti(label: np.ndarray, source: str, meta: Mapping[str, Any]) -> bytes:
-    """Return a compressed NIfTI of a label map in the shape and place of its image.
-
-    Args:
-        label: `(columns, rows)`, uint8.
-        source: as in `label_png`.
-        meta: the image's metadata, as `MammogramReader` gives it.
-    """
-    shape = tuple(int(n) for n in meta.get("nifti_shape", label.shape))
-    image = nibabel.Nifti1Image(label.reshape(shape, order="F"), np.asarray(meta["original_affine"]))
-    image.header["descrip"] = f"{RESULT_MARK} {source}".encode()
-    if "spacing" in meta:
-        image.header.set_xyzt_units(meta.get("nifti_unit", "mm"))
-    return gzip.compress(image.to_bytes(), compresslevel=FASTEST, mtime=0)
 
 
 def overlay_png(picture: Image.Image, source: str) -> bytes:

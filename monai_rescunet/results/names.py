@@ -50,11 +50,11 @@ def choose_stems(images: Sequence[str], earlier: Mapping[str, str]) -> dict[str,
     long = {image: _with_folders(image, bare[image]) for image in new}
     stems = {image: earlier[image] for image in images if image in earlier}
     once = _only_once(bare.values())
-    told = _only_once(long.values())
+    plain, told = once - taken, _only_once(long.values()) - taken - once
     for image in new:
-        if bare[image].casefold() in once - taken and _fits(bare[image]):
+        if bare[image].casefold() in plain and _fits(bare[image]):
             stems[image] = bare[image]
-        elif long[image].casefold() in told - taken - once and _fits(long[image]):
+        elif long[image].casefold() in told and _fits(long[image]):
             stems[image] = long[image]
         else:
             digest = hashlib.sha256(image.encode(errors="surrogateescape")).hexdigest()[:DIGITS]

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from skimage.segmentation import expand_labels
 
 from monai_rescunet.core.classes import BACKGROUND, COLOURS
-from monai_rescunet.transforms.display import to_display_grey
+from monai_rescunet.data.readers.display import to_picture
 
 __all__ = ["draw_overlay"]
 
@@ -31,7 +31,7 @@ def draw_overlay(
         captions: a point `(x, y)` and the text that stands at it, for each mass.
         regions: columns and rows of each mass, where they are known; only they are looked at then.
     """
-    grey = picture if picture.dtype == np.uint8 else to_display_grey(picture)
+    grey = picture if picture.dtype == np.uint8 else to_picture(picture, {})
     image = Image.fromarray(np.ascontiguousarray(_DIMMED[grey.T]))
     draw = ImageDraw.Draw(image)
     size = max(12, round(max(label.shape) / 40))

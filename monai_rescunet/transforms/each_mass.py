@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
+from monai.data import MetaTensor
 from monai.transforms import Compose, Transform
 
 from monai_rescunet.core.errors import fault_of
@@ -49,5 +50,8 @@ class EachMassd(Transform):
         try:
             prepared = self.transforms({**shared, **mass})
         except Exception as error:
-            return {**mass, "error": fault_of(error, "the mass")}
+            name = next(
+                (value.meta["filename_or_obj"] for value in shared.values() if isinstance(value, MetaTensor)), ""
+            )
+            return {**mass, "error": fault_of(error, str(name))}
         return {key: value for key, value in prepared.items() if key not in shared or key in self.drop_keys}

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.transforms.boxes import Box, check_box, check_point, jitter_box, lesion_box
+from monai_rescunet.transforms.lay_mask import lay_mask
 from monai_rescunet.transforms.region import Region
 
 __all__ = ["CropMassROI", "CropMassROId"]
@@ -216,7 +217,7 @@ class CropMassROId(MapTransform, InvertibleTransform):
 
     The ROI is taken from the entry's box, else its point, else the bounding box of its label map, else it is the whole
     image; which of them it was is kept in `roi` as `{"source": "box" | "point" | "label" | "image", "box": [...]}`
-    (a point stands twice).
+    (a point stands twice). Where image and label map say where they lie, the label map is laid by that (`lay_mask`).
 
     Args:
         keys: images and label maps to crop, all of one size.
@@ -257,6 +258,8 @@ class CropMassROId(MapTransform, InvertibleTransform):
         name = str(getattr(image, "meta", {}).get("filename_or_obj", "the image"))
         size = tuple(image.shape[1:])
         try:
+            if d.get(self.label_key) is not None:
+                d[self.label_key] = lay_mask(d[self.label_key], image)
             for key in (*self.key_iterator(d), self.label_key):
                 if d.get(key) is not None and tuple(d[key].shape[1:]) != size:
                     raise InputError(

@@ -9,7 +9,7 @@ __all__ = ["LOCATIONS", "group_by_image"]
 
 LOCATIONS = ("box", "point", "label", "contour")
 """Keys of which each says where a mass is."""
-OF_A_MASS = (*LOCATIONS, "mass", "class", "found")
+OF_A_MASS = (*LOCATIONS, "mass", "class", "found", "finding", "others")
 """Keys that belong to one mass; all others belong to its image."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,8 +11,7 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
-from monai_rescunet.data.readers.dicom import mammogram_picture
-from monai_rescunet.transforms.display import to_display_grey
+from monai_rescunet.data.readers.display import to_picture
 
 __all__ = ["Canvas", "KeepCanvasd"]
 
@@ -57,6 +55,4 @@ class KeepCanvasd(MapTransform):
 
 def _picture(image: MetaTensor) -> torch.Tensor:
     pixels = image.as_tensor()[0].numpy()
-    if "sop_instance_uid" in image.meta:
-        pixels = mammogram_picture(Path(image.meta["filename_or_obj"]), pixels)
-    return torch.from_numpy(to_display_grey(pixels))
+    return torch.from_numpy(to_picture(pixels, image.meta))
