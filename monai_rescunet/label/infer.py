@@ -93,6 +93,8 @@ class MassInferTask(InferTask):
         if not request["image"]:
             raise InputError("the server has no such image; GET /datastore/?output=all lists those it has")
         (boxes, points), options = asked_places(request), asked_options(request)
+        if self.site is not None:
+            options["site"] = self.site
         compress = asked_flag(request, "result_compress")
         stored = [name for name in STORED if asked_flag(request, name)]
         if stored and not isinstance(self.datastore, MammogramArchive):
@@ -102,7 +104,7 @@ class MassInferTask(InferTask):
         suffix = asked_suffix(request, DEFAULT_SUFFIXES.get(str(image_format(source)), ".png"))
         geometry = read_geometry(image)
         check_weights(self.bundle)
-        masses = predict(source, box=boxes or None, point=points or None, bundle=self.bundle, site=self.site, **options)
+        masses = predict(source, box=boxes or None, point=points or None, bundle=self.bundle, **options)
         painter = LabelPainter(masses[0]["mask"].shape)
         for mass in masses:
             painter.add(mass["mask"], mass)
