@@ -24,7 +24,7 @@ from monai_rescunet.core.errors import InputError, input_error_behind
 from monai_rescunet.core.files import png_bytes, write_atomically, write_state
 from monai_rescunet.label.archive import MammogramArchive
 from monai_rescunet.label.asked import asked_number, asked_whole
-from monai_rescunet.label.label_file import read_geometry
+from monai_rescunet.label.label_file import lay_label, read_geometry
 from monai_rescunet.label.weights import check_weights
 
 __all__ = ["LEAST_HELD_OUT", "MassTrainTask", "mass_entries", "split_masses"]
@@ -130,8 +130,9 @@ def mass_entries(datalist: Sequence[Mapping[str, Any]], folder: Path) -> list[di
     entries = []
     for pair in datalist:
         image, label = Path(pair["image"]), Path(pair["label"])
-        array = _label_map(label)
-        size = read_geometry(image).GetSize()[:2]
+        geometry = read_geometry(image)
+        array = _label_map(label, geometry)
+        size = geometry.GetSize()[:2]
         if array.shape[::-1] != size:
             raise InputError(
                 f"{label.name}: has {array.shape[::-1]} columns and rows; expected {size}, those of {image.name}: "
@@ -170,19 +171,20 @@ def split_masses(entries: list[dict[str, Any]], share: float) -> list[list[dict[
     return [training, held_out]
 
 
-def _label_map(path: Path) -> np.ndarray:
-    """Return a label map, uint8, `(rows, columns)`."""
+def _label_map(path: Path, geometry: sitk.ImageFileReader) -> np.ndarray:
+    """Return a label map, uint8, `(rows, columns)`, its pixels those of the image of a geometry."""
     try:
-        array = np.squeeze(sitk.GetArrayFromImage(sitk.ReadImage(str(path))))
+        label = sitk.ReadImage(str(path))
     except RuntimeError as error:
         raise InputError(f"{path.name}: ITK cannot read the label map; save the label again") from error
+    array = np.squeeze(sitk.GetArrayFromImage(label))
     values = np.unique(array)
     if array.ndim != 2 or not np.isin(values, (BACKGROUND, *CLASS_VALUES.values())).all():
         raise InputError(
             f"{path.name}: the label map has the shape {array.shape} and values from {values[0]} to {values[-1]}; "
             "expected one slice of 0 background, 1 benign mass and 2 malignant mass: correct the label"
         )
-    return array.astype(np.uint8)
+    return np.squeeze(sitk.GetArrayFromImage(lay_label(label, geometry, path.name))).astype(np.uint8)
 
 
 def _figures(evaluator: Any) -> dict[str, float]:
