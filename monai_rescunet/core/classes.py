@@ -9,6 +9,8 @@ BACKGROUND = 0
 BENIGN = "benign"
 MALIGNANT = "malignant"
 NO_LESION = "no lesion"
+NO_FINDING = "no finding"
+"""The decision of an image in which nothing was found: no class, and never benign."""
 
 CLASS_VALUES = {BENIGN: 1, MALIGNANT: 2}
 """Value of each class of mass in the label map."""

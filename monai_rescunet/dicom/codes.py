@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from highdicom import AlgorithmIdentificationSequence
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import CodedConcept
 from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 
 from monai_rescunet import __version__
 from monai_rescunet.core.classes import BENIGN, MALIGNANT
+from monai_rescunet.core.provenance import Provenance
+from monai_rescunet.core.result_names import DICOM_MANUFACTURER
 
 ALGORITHM = "monai_rescunet"
-MANUFACTURER = "monai_rescunet developers"
+FINDER = "monai_rescunet finder"
+MANUFACTURER = DICOM_MANUFACTURER
 MODEL = "ResCU-Net with mixed supervision"
 
 SCHEME = "99RESCUNET"
@@ -21,6 +28,7 @@ CODING_SCHEME = CodingSchemeIdentificationItem(
 
 
 def _own(value: str, meaning: str) -> CodedConcept:
+    """Return a concept of our own; at most 16 characters, since many readers know no Long Code Value (0008,0119)."""
     return CodedConcept(value, SCHEME, meaning)
 
 
@@ -29,7 +37,7 @@ MAMMOGRAPHIC_MASS = codes.SCT.MammographicBreastMass  # CID 6054, Breast Imaging
 ABNORMAL_STRUCTURE = codes.SCT.MorphologicallyAbnormalStructure
 BREAST = codes.SCT.Breast
 ABSENT = codes.SCT.Absent
-LATERALITY = {"L": codes.SCT.Left, "R": codes.SCT.Right}
+LATERALITY = {"L": codes.SCT.Left, "R": codes.SCT.Right, "B": codes.SCT.RightAndLeft}  # CID 244
 MAMMOGRAPHY = codes.SCT.Mammography
 AREA = codes.SCT.Area
 SQUARE_MILLIMETRES = codes.UCUM.SquareMillimeter
@@ -47,19 +55,88 @@ THRESHOLDS = {
     "lambda1": _own("lambda1", "Threshold of background and lesion, grey level 0 to 255"),
     "lambda2": _own("lambda2", "Threshold of benign and malignant, grey level 0 to 255"),
 }
+SHARES = {"found": codes.DCM.CertaintyOfFinding, "probability": codes.DCM.ProbabilityOfCancer}
+"""What is told in percent: the finder's confidence, and the calibrated score."""
 AREA_METHODS = {
-    "reconstructed": _own("spacing-reconstructed", "Pixel spacing of a reconstructed plane in the patient"),
-    "calibrated": _own("spacing-calibrated", "Calibrated pixel spacing"),
-    "estimated": _own("spacing-estimated", "Detector spacing over estimated magnification"),
-    "detector": _own("spacing-detector", "Detector spacing, magnification not corrected"),
-    "film": _own("spacing-film", "Spacing on the film, magnification not corrected"),
-    "unspecified": _own("spacing-unspecified", "Pixel spacing, not said whether calibrated"),
+    "reconstructed": _own("reconstructed", "Pixel spacing of a reconstructed plane in the patient"),
+    "calibrated": _own("calibrated", "Calibrated pixel spacing"),
+    "estimated": _own("estimated", "Detector spacing over estimated magnification"),
+    "detector": _own("detector", "Detector spacing, magnification not corrected"),
+    "film": _own("film", "Spacing on the film, magnification not corrected"),
+    "unspecified": _own("unspecified", "Pixel spacing, not said whether calibrated"),
 }
 """How the pixel spacing behind an area was found, by `spacing_source`."""
 
 
-def algorithm_identification() -> AlgorithmIdentificationSequence:
+ENGLISH = CodedConcept("en", "RFC5646", "English")
+PERCENT = codes.UCUM.Percent
+SIDES = {"L": codes.SCT.LeftBreast, "R": codes.SCT.RightBreast, "B": codes.SCT.BothBreasts}  # CID 6022
+VIEWS = {
+    "ML": codes.SCT.MedioLateralProjection,
+    "MLO": codes.SCT.MedioLateralObliqueProjection,
+    "LM": codes.SCT.LateroMedial,
+    "LMO": codes.SCT.LateroMedialOblique,
+    "CC": codes.SCT.CranioCaudal,
+    "FB": codes.SCT.CaudoCranial,
+    "SIO": codes.SCT.SuperolateralToInferomedialOblique,
+    "ISO": codes.SCT.InferomedialToSuperolateralOblique,
+    "XCCL": codes.SCT.CranioCaudalExaggeratedLaterally,
+    "XCCM": codes.SCT.CranioCaudalExaggeratedMedially,
+}
+"""CID 4014, by View Position (0018,5101)."""
+
+CAD_MASS = codes.SCT.MammographyBreastDensity
+"""CID 6014, Mammography Single Image Finding: what a CAD has for a mass; CID 6016 has `MAMMOGRAPHIC_MASS`, of views."""
+INDIVIDUAL_IMPRESSION = CodedConcept("111034", "DCM", "Individual Impression/Recommendation")
+"""pydicom's meaning of it has a space of no width, which few character sets have."""
+
+
+class CadSummary(NamedTuple):
+    """The concepts that a CAD report lists its algorithms under."""
+
+    summary: Code
+    succeeded: Code
+    failed: Code
+    performed: Code
+    kind: Code | CodedConcept
+
+
+DETECTIONS = CadSummary(
+    codes.DCM.SummaryOfDetections,
+    codes.DCM.SuccessfulDetections,
+    codes.DCM.FailedDetections,
+    codes.DCM.DetectionPerformed,
+    CAD_MASS,
+)
+ANALYSES = CadSummary(
+    codes.DCM.SummaryOfAnalyses,
+    codes.DCM.SuccessfulAnalyses,
+    codes.DCM.FailedAnalyses,
+    codes.DCM.AnalysisPerformed,
+    CodedConcept("111233", "DCM", "Individual Impression / Recommendation Analysis"),  # benign or malignant
+)
+RESULT_STATUS = {
+    (True, False): codes.DCM.Succeeded,
+    (True, True): codes.DCM.PartiallySucceeded,
+    (False, True): codes.DCM.Failed,
+    (False, False): codes.DCM.NotAttempted,
+}
+"""CID 6042, by whether there is an image in which an algorithm succeeded, and one in which it failed."""
+
+
+def cad_summary(outcomes: Sequence[bool], *, findings: bool) -> Code:
+    """Return the CAD Processing and Findings Summary, CID 6047, of which algorithms succeeded in which images."""
+    if all(outcomes):
+        names = codes.DCM.AllAlgorithmsSucceededWithoutFindings, codes.DCM.AllAlgorithmsSucceededWithFindings
+    elif any(outcomes) or findings:
+        names = codes.DCM.NotAllAlgorithmsSucceededWithoutFindings, codes.DCM.NotAllAlgorithmsSucceededWithFindings
+    else:
+        return codes.DCM.NoAlgorithmsSucceededWithoutFindings
+    return names[findings]
+
+
+def algorithm_identification(provenance: Provenance) -> AlgorithmIdentificationSequence:
     """Return what made the segments: name, version, source (0066,002F)."""
     return AlgorithmIdentificationSequence(
-        name=ALGORITHM, family=NEURAL_NETWORK, version=__version__, source=MANUFACTURER
+        name=ALGORITHM, family=NEURAL_NETWORK, version=provenance.version, source=MANUFACTURER
     )

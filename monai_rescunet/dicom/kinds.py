@@ -2,49 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from highdicom import SOPClass
+from PIL import Image
 
-from monai_rescunet.core.classes import NO_LESION
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.provenance import Provenance
+from monai_rescunet.dicom.cad import to_mammography_cad
+from monai_rescunet.dicom.cad_findings import cad_image
+from monai_rescunet.dicom.outline import outlined
 from monai_rescunet.dicom.secondary_capture import to_secondary_capture
 from monai_rescunet.dicom.segmentation import to_segmentation
+from monai_rescunet.dicom.source import read_source
 from monai_rescunet.dicom.structured_report import to_structured_report
 
-__all__ = ["DICOM_KINDS", "check_kinds", "dicom_results"]
+__all__ = ["DICOM_KINDS", "attempt_dicom_results", "check_kinds", "dicom_results"]
 
-DICOM_KINDS = ("seg", "sr", "sc")
-"""DICOM Segmentation, Structured Report, Secondary Capture."""
+DICOM_KINDS = ("seg", "sr", "cad", "sc")
+"""DICOM Segmentation, Structured Report, Mammography CAD SR, Secondary Capture."""
 
 
 def dicom_results(
-    source: str | Path, masses: Sequence[Mapping[str, Any]], kinds: Sequence[str] = DICOM_KINDS
+    source: str | Path,
+    masses: Sequence[Mapping[str, Any]],
+    kinds: Sequence[str] = DICOM_KINDS,
+    *,
+    provenance: Provenance | None = None,
+    finder: Provenance | None = None,
+    picture: Image.Image | None = None,
 ) -> dict[str, bytes]:
     """Return the content of a DICOM file for each kind, the report referring to the segmentation beside it.
 
     Args:
         source: the mammogram, a DICOM file.
         masses: as `monai_rescunet.predict` returns them.
-        kinds: of `DICOM_KINDS`. Where no mass was outlined there is no `seg`, and `sr` says so. A report on outlined
-            masses refers to their segments, so `sr` comes with `seg`.
+        kinds: of `DICOM_KINDS`. Where no mass was outlined there is no `seg`, and the reports say so. A report on
+            outlined masses refers to their segments, so `sr` comes with `seg`.
+        provenance: versions of bundle and weights, which every result is signed with.
+        finder: those of what found the masses, where another network did.
+        picture: the image with its outlines, as `draw_overlay` drew it, for `sc`; None draws it.
 
     Raises:
-        InputError: the source is no mammogram in DICOM, or there is no such kind.
+        InputError: the source is no mammogram in DICOM, or there is no such kind, or a kind cannot be made of it.
+    """
+    results, faults = attempt_dicom_results(
+        source, masses, kinds, provenance=provenance, finder=finder, picture=picture
+    )
+    for fault in faults.values():
+        raise fault
+    return results
+
+
+def attempt_dicom_results(
+    source: str | Path,
+    masses: Sequence[Mapping[str, Any]],
+    kinds: Sequence[str] = DICOM_KINDS,
+    *,
+    provenance: Provenance | None = None,
+    finder: Provenance | None = None,
+    picture: Image.Image | None = None,
+) -> tuple[dict[str, bytes], dict[str, InputError]]:
+    """Do what `dicom_results` does, where a kind that cannot be made costs only itself.
+
+    Returns:
+        The contents, and by kind why one could not be made. An `sr` needs its `seg`, and fails with it.
+
+    Raises:
+        InputError: there is no such kind.
     """
     kinds = check_kinds(kinds)
-    results: dict[str, Any] = {}
-    found = any(mass["decision"] != NO_LESION and np.any(mass["mask"]) for mass in masses)
-    if found and {"seg", "sr"} & set(kinds):
-        results["seg"] = to_segmentation(source, masses)
-    if "sr" in kinds:
-        results["sr"] = to_structured_report(source, masses, results.get("seg"))
-    if "sc" in kinds:
-        results["sc"] = to_secondary_capture(source, masses)
-    return {kind: _content(result) for kind, result in results.items()}
+    made: dict[str, Any] = {}
+    faults: dict[str, InputError] = {}
+    makers: dict[str, Callable[[], SOPClass | None]] = {
+        "seg": lambda: _segmentation(source, masses, provenance),
+        "sr": lambda: to_structured_report(source, masses, made["seg"], provenance=provenance),
+        "cad": lambda: to_mammography_cad([cad_image(source, masses)], provenance, finder),
+        "sc": lambda: to_secondary_capture(source, masses, picture),
+    }
+    contents = {}
+    for kind, make in makers.items():
+        if kind not in kinds and not (kind == "seg" and "sr" in kinds):
+            continue
+        try:
+            if kind == "sr" and "seg" in faults:
+                raise faults["seg"]
+            made[kind] = make()
+            if made[kind] is not None:
+                contents[kind] = _content(made[kind])
+        except InputError as error:
+            faults[kind] = error
+        except Exception as error:  # what the libraries raise may have a patient's name in it, and is not passed on
+            fault = InputError(
+                f"{source}: no DICOM result of the kind {kind} can be made of it ({type(error).__name__}); its header "
+                "has what the standard does not allow: export the image again, or leave the kind out"
+            )
+            fault.__cause__ = error
+            faults[kind] = fault
+    return contents, faults
 
 
 def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
@@ -59,7 +117,15 @@ def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
     return tuple(kinds)
 
 
-def _content(result: Any) -> bytes:
+def _segmentation(
+    source: str | Path, masses: Sequence[Mapping[str, Any]], provenance: Provenance | None
+) -> SOPClass | None:
+    """Return the segmentation, None where there is no outline: a segmentation cannot be empty."""
+    found = outlined(masses, source, read_source(source))
+    return to_segmentation(source, masses, provenance=provenance) if found else None
+
+
+def _content(result: SOPClass) -> bytes:
     file = BytesIO()
     result.save_as(file, enforce_file_format=True)
     return file.getvalue()

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 from highdicom.sc import SCImage
+from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian
 
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.readers.mammogram import mammogram_picture
-from monai_rescunet.dicom.segmentation import outlined
+from monai_rescunet.dicom.outline import outlined
 from monai_rescunet.dicom.source import LOSSY, equipment, finish, read_source, reference_of, reference_to
 from monai_rescunet.results.label_painter import LabelPainter
 from monai_rescunet.results.overlay import draw_overlay
@@ -21,25 +24,29 @@ __all__ = ["to_secondary_capture"]
 SERIES_NUMBER = 9903
 
 
-def to_secondary_capture(source: str | Path, masses: Sequence[Mapping[str, Any]]) -> SCImage:
+def to_secondary_capture(
+    source: str | Path, masses: Sequence[Mapping[str, Any]], picture: Image.Image | None = None
+) -> SCImage:
     """Return the mammogram in colour with outlines, classes and scores burnt in, of the image's own size.
 
     Args:
         source: the mammogram, a DICOM file.
         masses: as `monai_rescunet.predict` returns them: `mask`, the outline `(columns, rows)`, `decision`, `score`.
+        picture: the image with its outlines where it is drawn already, as `draw_overlay` does; None draws it.
 
     Raises:
-        InputError: the source is no mammogram, or a mask has another size.
+        InputError: the source is no mammogram, or a mask or the picture has another size.
     """
     image = read_source(source)
-    outlined(masses, source, image)
-    picture = mammogram_picture(Path(source))
-    painter = LabelPainter(picture.shape)
-    for mass in masses:
-        painter.add(np.asarray(mass["mask"]), mass)
+    size = (int(image.Columns), int(image.Rows))
+    drawn = _draw(source, masses, image) if picture is None else picture.convert("RGB")
+    if drawn.size != size:
+        raise InputError(
+            f"{source}: the picture has the size {drawn.size}; expected {size}, the image's columns and rows"
+        )
     capture = SCImage.from_ref_dataset(
         reference_of(image),
-        pixel_array=np.asarray(draw_overlay(picture, painter.label, painter.captions)),
+        pixel_array=np.asarray(drawn),
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
@@ -56,3 +63,11 @@ def to_secondary_capture(source: str | Path, masses: Sequence[Mapping[str, Any]]
     capture.SourceImageSequence = [reference_to(image)]
     finish(capture, image)
     return capture
+
+
+def _draw(source: str | Path, masses: Sequence[Mapping[str, Any]], image: pydicom.Dataset) -> Image.Image:
+    size = (int(image.Columns), int(image.Rows))
+    painter = LabelPainter(size)
+    for mass, outline in outlined(masses, source, image):
+        painter.add(outline.whole(size), mass)
+    return draw_overlay(mammogram_picture(Path(source)), painter.label, painter.captions)

@@ -12,27 +12,35 @@ from highdicom.color import CIELabColor
 from highdicom.seg import Segmentation, SegmentDescription
 from highdicom.sr import CodedConcept
 
-from monai_rescunet.core.classes import CLASS_VALUES, COLOURS, NO_LESION, UNDECIDED
+from monai_rescunet.core.classes import CLASS_VALUES, COLOURS, UNDECIDED
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.provenance import Provenance
 from monai_rescunet.dicom import codes
-from monai_rescunet.dicom.source import equipment, finish, read_source, reference_of
+from monai_rescunet.dicom.outline import number_of, outlined
+from monai_rescunet.dicom.source import equipment, finish, read_source, reference_of, side_of
 
-__all__ = ["outlined", "to_segmentation", "tracking_id"]
+__all__ = ["to_segmentation", "tracking_id"]
 
 SERIES_NUMBER = 9901
 
 
-def to_segmentation(source: str | Path, masses: Sequence[Mapping[str, Any]]) -> Segmentation:
+def to_segmentation(
+    source: str | Path, masses: Sequence[Mapping[str, Any]], *, provenance: Provenance | None = None
+) -> Segmentation:
     """Return the outlines of an image's masses as a DICOM Segmentation that refers to it.
 
     Every outlined mass is a binary segment of the property type Mass (SNOMED CT 4147007), modified by Benign
-    (30807003) or Malignant (21594007) where the algorithm decided; segments may overlap. The rows and columns are those
-    of the image. Patient and study are copied from it. A mammogram is a projection without a plane in the patient, so
-    no plane is written, and the spacing stays where it is explained: in the image.
+    (30807003) or Malignant (21594007) where the algorithm decided; segments may overlap. Its algorithm type is
+    AUTOMATIC where the finder proposed the mass, SEMIAUTOMATIC where a person said where to look. The breast is
+    modified by its side, where the image says it. The rows and columns are those of the image. Patient and study are
+    copied from it. A mammogram is a projection without a plane in the patient, so no plane is written, and the spacing
+    stays where it is explained: in the image.
 
     Args:
         source: the mammogram, a DICOM file.
-        masses: as `monai_rescunet.predict` returns them: `mask`, the outline `(columns, rows)`, `decision`, `mass`.
+        masses: as `monai_rescunet.predict` returns them: `mask`, the outline `(columns, rows)`, `decision`, `mass`,
+            `found` where the finder proposed it.
+        provenance: versions of bundle and weights.
 
     Raises:
         InputError: the source is no DICOM image; a mask has another size; no mass was outlined, and a segmentation
@@ -47,12 +55,16 @@ def to_segmentation(source: str | Path, masses: Sequence[Mapping[str, Any]]) -> 
     if not found:
         raise InputError(f"{source}: no mass was outlined, so that there is nothing to store as a segmentation")
     # one frame of every mass: (1, rows, columns, masses)
-    pixels = np.stack([np.asarray(mass["mask"], dtype=bool).T for mass in found], axis=-1)[None].astype(np.uint8)
+    size = (int(image.Columns), int(image.Rows))
+    pixels = np.stack([outline.whole(size).T for _, outline in found], axis=-1)[None].astype(np.uint8)
     segmentation = Segmentation(
         source_images=[reference_of(image)],
         pixel_array=pixels,
         segmentation_type="BINARY",
-        segment_descriptions=[_describe(image, number, mass) for number, mass in enumerate(found, start=1)],
+        segment_descriptions=[
+            _describe(image, number, mass, provenance or Provenance())
+            for number, (mass, _) in enumerate(found, start=1)
+        ],
         content_label="MASSES",
         content_description="Outlines of masses by research software",
         content_creator_name=None,
@@ -63,31 +75,14 @@ def to_segmentation(source: str | Path, masses: Sequence[Mapping[str, Any]]) -> 
     return segmentation
 
 
-def outlined(
-    masses: Sequence[Mapping[str, Any]], source: str | Path, image: pydicom.Dataset
-) -> list[Mapping[str, Any]]:
-    """Return the masses that have an outline.
-
-    Raises:
-        InputError: a mask is not of the image's size.
-    """
-    size = (int(image.Columns), int(image.Rows))
-    for mass in masses:
-        shape = tuple(np.shape(mass["mask"]))
-        if shape != size:
-            raise InputError(
-                f"{source}: the mask of mass {mass.get('mass', 0)} has the shape {shape}; expected {size}, "
-                "the image's columns and rows"
-            )
-    return [mass for mass in masses if mass["decision"] != NO_LESION and np.any(mass["mask"])]
-
-
 def tracking_id(image: pydicom.Dataset, mass: Mapping[str, Any]) -> str:
     """Return the name that a mass has in every result about its image."""
     return f"{image.SOPInstanceUID} mass {mass.get('mass', 0)}"
 
 
-def _describe(image: pydicom.Dataset, number: int, mass: Mapping[str, Any]) -> SegmentDescription:
+def _describe(
+    image: pydicom.Dataset, number: int, mass: Mapping[str, Any], provenance: Provenance
+) -> SegmentDescription:
     decision = mass["decision"]
     opinion = f", looks {decision}" if decision else ""
     description = SegmentDescription(
@@ -95,13 +90,17 @@ def _describe(image: pydicom.Dataset, number: int, mass: Mapping[str, Any]) -> S
         segment_label=f"Mass {mass.get('mass', 0)}{opinion}",
         segmented_property_category=codes.ABNORMAL_STRUCTURE,
         segmented_property_type=codes.MASS,
-        algorithm_type="AUTOMATIC",
-        algorithm_identification=codes.algorithm_identification(),
+        algorithm_type="SEMIAUTOMATIC" if number_of(mass, "found") is None else "AUTOMATIC",
+        algorithm_identification=codes.algorithm_identification(provenance),
         tracking_id=tracking_id(image, mass),
         tracking_uid=pydicom.uid.generate_uid(prefix=None),
         anatomic_regions=[codes.BREAST],
         display_color=CIELabColor.from_rgb(*COLOURS[CLASS_VALUES.get(decision, UNDECIDED)]),
     )
+    side = codes.LATERALITY.get(side_of(image))
+    if side is not None:
+        (region,) = description.AnatomicRegionSequence
+        region.AnatomicRegionModifierSequence = [CodedConcept.from_code(side)]
     if decision in codes.DECISIONS:
         (property_type,) = description.SegmentedPropertyTypeCodeSequence
         property_type.SegmentedPropertyTypeModifierCodeSequence = [CodedConcept.from_code(codes.DECISIONS[decision])]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pydicom
 from highdicom import SOPClass
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import UID
+from pydicom.sr.coding import Code
+from pydicom.uid import UID, DigitalMammographyXRayImageStorageForPresentation
 
 from monai_rescunet import __version__
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.dicom.codes import CODING_SCHEME, MANUFACTURER, MODEL
+from monai_rescunet.dicom.codes import CODING_SCHEME, MANUFACTURER, MODEL, VIEWS
 
-__all__ = ["LOSSY", "equipment", "finish", "read_source", "reference_of", "reference_to"]
+__all__ = ["LOSSY", "equipment", "finish", "read_source", "reference_of", "reference_to", "side_of", "view_of"]
 
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns")
 LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
@@ -48,7 +50,9 @@ def reference_of(source: pydicom.Dataset) -> pydicom.Dataset:
     """Return the header that results are made from: what identifies the image, nothing else.
 
     It leaves out the patient, whose name highdicom would put into warnings (`finish` copies them), and every spacing
-    and plane: a mammogram is a projection, and a spacing of the detector is none of the patient.
+    and plane: a mammogram is a projection, and a spacing of the detector is none of the patient. Of the SOP classes
+    highdicom knows the standard's alone, and asks of some for a plane: it gets that of a mammogram, and `finish` puts
+    the image's own into what refers to it.
     """
     reference = pydicom.Dataset()
     for keyword in _REFERRED:
@@ -56,7 +60,43 @@ def reference_of(source: pydicom.Dataset) -> pydicom.Dataset:
             reference[keyword] = source[keyword]
     for keyword in _BLANK:
         setattr(reference, keyword, None)
+    _take_for_mammogram(reference)
     return reference
+
+
+def side_of(source: pydicom.Dataset) -> str:
+    """Return the side of the breast, `L`, `R` or `B` for both, empty where unknown.
+
+    It is Image Laterality (0020,0062), of a multi-frame image Frame Laterality (0020,9072), else Laterality
+    (0020,0060).
+    """
+    anatomy = _shared(source, "FrameAnatomySequence")
+    sides = source.get("ImageLaterality"), anatomy.get("FrameLaterality"), source.get("Laterality")
+    return next((str(side) for side in sides if side in ("L", "R", "B")), "")
+
+
+def view_of(source: pydicom.Dataset) -> Code | None:
+    """Return the view, one of CID 4014, from View Code Sequence (0054,0220), else from View Position (0018,5101)."""
+    for item in source.get("ViewCodeSequence") or ():
+        scheme = str(item.get("CodingSchemeDesignator"))
+        code = Code(str(item.get("CodeValue")), "SRT" if scheme in ("SNM3", "99SDM") else scheme, "")
+        for view in VIEWS.values():
+            if code == view:  # pydicom knows SNOMED's older codes
+                return view
+    return VIEWS.get(str(source.get("ViewPosition")))
+
+
+def _shared(source: pydicom.Dataset, keyword: str) -> pydicom.Dataset:
+    """Return a functional group that all frames of a multi-frame image share, empty where there is none."""
+    for groups in source.get("SharedFunctionalGroupsSequence") or ():
+        for group in groups.get(keyword) or ():
+            return group
+    return pydicom.Dataset()
+
+
+def _take_for_mammogram(header: pydicom.Dataset) -> None:
+    del header.SOPClassUID  # the element is shared with the image's own header
+    header.SOPClassUID = DigitalMammographyXRayImageStorageForPresentation
 
 
 def reference_to(source: pydicom.Dataset) -> pydicom.Dataset:
@@ -67,9 +107,24 @@ def reference_to(source: pydicom.Dataset) -> pydicom.Dataset:
     return reference
 
 
-def finish(result: SOPClass, source: pydicom.Dataset) -> None:
-    """Copy patient and study, unchanged, and mark the result as one of research software."""
-    result.copy_patient_and_study_information(source)
+def finish(result: SOPClass, source: pydicom.Dataset, others: Sequence[pydicom.Dataset] = ()) -> None:
+    """Copy patient and study, unchanged, mark the result as one of research software, and mend what refers to images.
+
+    Args:
+        result: made from what `reference_of` returned.
+        source: header of the image; of several the first.
+        others: headers of all others that it refers to.
+    """
+    classes = {str(image.SOPInstanceUID): image.SOPClassUID for image in (source, *others)}
+    for element in result.iterall():
+        if element.VR != "SQ":
+            continue
+        for item in element.value:
+            if str(item.get("ReferencedSOPInstanceUID")) in classes:
+                item.ReferencedSOPClassUID = classes[str(item.ReferencedSOPInstanceUID)]
+    named = pydicom.Dataset(source)
+    _take_for_mammogram(named)
+    result.copy_patient_and_study_information(named)
     if "SpecificCharacterSet" in source:
         result["SpecificCharacterSet"] = source["SpecificCharacterSet"]
     result.ContentQualification = "RESEARCH"

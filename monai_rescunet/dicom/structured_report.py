@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pydicom
 from highdicom.seg import Segmentation
 from highdicom.sr import (
@@ -31,11 +30,14 @@ from highdicom.sr import (
 from pydicom.sr.codedict import codes as standard
 
 from monai_rescunet import __version__
+from monai_rescunet.core.classes import NO_FINDING
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.provenance import Provenance
 from monai_rescunet.data.readers.dicom import pixel_spacing
 from monai_rescunet.dicom import codes
-from monai_rescunet.dicom.segmentation import outlined, tracking_id
-from monai_rescunet.dicom.source import equipment, finish, read_source, reference_of
+from monai_rescunet.dicom.outline import number_of, outlined
+from monai_rescunet.dicom.segmentation import tracking_id
+from monai_rescunet.dicom.source import equipment, finish, read_source, reference_of, side_of
 
 __all__ = ["to_structured_report"]
 
@@ -44,29 +46,37 @@ DEVICE_UID = pydicom.uid.UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, f'monai_resc
 
 
 def to_structured_report(
-    source: str | Path, masses: Sequence[Mapping[str, Any]], segmentation: Segmentation | None = None
+    source: str | Path,
+    masses: Sequence[Mapping[str, Any]],
+    segmentation: Segmentation | None = None,
+    *,
+    provenance: Provenance | None = None,
 ) -> ComprehensiveSR:
     """Return the measurements of an image's masses as a Comprehensive SR of template TID 1500.
 
     Each mass is a measurement group: what it looks like according to the algorithm (SNOMED CT Benign or Malignant under
     a private concept that says whose opinion it is), its area, score and thresholds, and its segment. The area is in
-    mm² where the pixel spacing is known, with the kind of spacing as its method, and in pixels always. A mass that was
-    looked for and not found is Absent. The report is partial, preliminary and unverified: nobody has read it.
+    mm² where the pixel spacing is known, with the kind of spacing as its method, and in pixels always; the finder's
+    confidence and the probability of malignancy are in percent, where there are any. A mass that was looked for and not
+    found is Absent. The report is partial, preliminary and unverified: nobody has read it. It has no Image Library,
+    which TID 1500 leaves to the writer: every group names its image.
 
     Args:
         source: the mammogram, a DICOM file.
         masses: as `monai_rescunet.predict` returns them: `mask`, the outline `(columns, rows)`, `decision`, `score`,
-            `lambda1`, `lambda2`, `mass`.
+            `lambda1`, `lambda2`, `mass`, and `found` and `probability` where they have them. None at all, or one that
+            says `no finding`: nothing was found.
         segmentation: what `to_segmentation` returned for the same masses; None where none was outlined.
+        provenance: versions of bundle and weights.
 
     Raises:
-        InputError: the source is no DICOM image; there is no mass to speak of; a mask has another size; the
-            segmentation lacks a mass.
+        InputError: the source is no DICOM image; a mask has another size; the segmentation lacks a mass.
     """
     image = read_source(source)
-    if not masses:
-        raise InputError(f"{source}: there is no mass to report on; expected at least one")
-    found = outlined(masses, source, image)
+    masses = masses or [{"decision": NO_FINDING}]
+    outlines = {id(mass): outline for mass, outline in outlined(masses, source, image)}
+    found = [mass for mass in masses if id(mass) in outlines]
+    algorithm = _algorithm(provenance or Provenance())
     segments = _segments(segmentation)
     missing = [mass for mass in found if tracking_id(image, mass) not in segments]
     if missing:
@@ -76,9 +86,9 @@ def to_structured_report(
         )
     reference = reference_of(image)
     groups = [
-        _found(image, mass, segmentation, segments[tracking_id(image, mass)])
-        if segmentation is not None and any(mass is other for other in found)
-        else _not_found(image, mass)
+        _found(image, mass, outlines[id(mass)].area, algorithm, segmentation, segments[tracking_id(image, mass)])
+        if segmentation is not None and id(mass) in outlines
+        else _not_found(image, mass, algorithm)
         for mass in masses
     ]
     report = MeasurementReport(
@@ -112,7 +122,12 @@ def _segments(segmentation: Segmentation | None) -> dict[str, Any]:
 
 
 def _found(
-    image: pydicom.Dataset, mass: Mapping[str, Any], segmentation: Segmentation, segment: pydicom.Dataset
+    image: pydicom.Dataset,
+    mass: Mapping[str, Any],
+    area: int,
+    algorithm: AlgorithmIdentification,
+    segmentation: Segmentation,
+    segment: pydicom.Dataset,
 ) -> PlanarROIMeasurementsAndQualitativeEvaluations:
     decision = mass["decision"]
     evaluations = []
@@ -132,28 +147,29 @@ def _found(
         tracking_identifier=TrackingIdentifier(uid=segment.TrackingUID, identifier=segment.TrackingID),
         referenced_segment=frame,
         finding_type=codes.MAMMOGRAPHIC_MASS,
-        algorithm_id=_algorithm(),
+        algorithm_id=algorithm,
         finding_sites=_sites(image),
-        measurements=[*_areas(image, mass), *_figures(mass)],
+        measurements=[*_areas(image, area), *_figures(mass)],
         qualitative_evaluations=evaluations,
     )
 
 
-def _not_found(image: pydicom.Dataset, mass: Mapping[str, Any]) -> MeasurementsAndQualitativeEvaluations:
+def _not_found(
+    image: pydicom.Dataset, mass: Mapping[str, Any], algorithm: AlgorithmIdentification
+) -> MeasurementsAndQualitativeEvaluations:
     return MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(
             uid=pydicom.uid.generate_uid(prefix=None), identifier=tracking_id(image, mass)
         ),
         finding_type=codes.MAMMOGRAPHIC_MASS,
-        algorithm_id=_algorithm(),
+        algorithm_id=algorithm,
         finding_sites=_sites(image),
         qualitative_evaluations=[QualitativeEvaluation(codes.PRESENCE, CodedConcept.from_code(codes.ABSENT))],
         source_images=[SourceImageForMeasurementGroup(image.SOPClassUID, image.SOPInstanceUID)],
     )
 
 
-def _areas(image: pydicom.Dataset, mass: Mapping[str, Any]) -> list[Measurement]:
-    pixels = int(np.count_nonzero(mass["mask"]))
+def _areas(image: pydicom.Dataset, pixels: int) -> list[Measurement]:
     areas = [Measurement(codes.AREA, pixels, codes.PIXELS)]
     spacing, source = pixel_spacing(image)
     if spacing is not None:
@@ -163,16 +179,19 @@ def _areas(image: pydicom.Dataset, mass: Mapping[str, Any]) -> list[Measurement]
 
 
 def _figures(mass: Mapping[str, Any]) -> list[Measurement]:
-    """Return score and thresholds, as far as the mass has them."""
-    figures = {codes.SCORE: mass.get("score")}
-    figures |= {name: mass.get(key) for key, name in codes.THRESHOLDS.items()}
-    return [Measurement(name, value, codes.NO_UNITS) for name, value in figures.items() if value is not None]
+    """Return score, thresholds, confidence and probability, as far as the mass has them."""
+    figures = {codes.SCORE: number_of(mass, "score")}
+    figures |= {name: number_of(mass, key) for key, name in codes.THRESHOLDS.items()}
+    measurements = [Measurement(name, value, codes.NO_UNITS) for name, value in figures.items() if value is not None]
+    shares = {name: number_of(mass, key) for key, name in codes.SHARES.items()}
+    return measurements + [
+        Measurement(name, round(100 * value, 2), codes.PERCENT) for name, value in shares.items() if value is not None
+    ]
 
 
-def _algorithm() -> AlgorithmIdentification:
-    return AlgorithmIdentification(name=codes.ALGORITHM, version=__version__, manufacturer=codes.MANUFACTURER)
+def _algorithm(provenance: Provenance) -> AlgorithmIdentification:
+    return AlgorithmIdentification(name=codes.ALGORITHM, version=provenance.version, manufacturer=codes.MANUFACTURER)
 
 
 def _sites(image: pydicom.Dataset) -> list[FindingSite]:
-    side = str(image.get("ImageLaterality") or image.get("Laterality") or "")
-    return [FindingSite(codes.BREAST, laterality=codes.LATERALITY.get(side))]
+    return [FindingSite(codes.BREAST, laterality=codes.LATERALITY.get(side_of(image)))]

@@ -12,8 +12,12 @@ from known_masses import masses_of
 from pydicom.uid import JPEG2000Lossless, SecondaryCaptureImageStorage
 
 from monai_rescunet import predict
+from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.dicom import dicom_results
+from monai_rescunet.core.provenance import read_provenance
+from monai_rescunet.dicom import DICOM_KINDS, dicom_results
+
+WEIGHTS = bundle_root() / "models" / "model.pt"
 
 
 def faults(path) -> list[str]:
@@ -50,7 +54,7 @@ def test_the_validator_finds_no_fault(mammogram, three_masses, tmp_path, attribu
 
 
 def test_the_validator_finds_no_fault_where_nothing_was_outlined(mammogram, three_masses, tmp_path):
-    assert set(dicom_results(mammogram(), three_masses[1:2])) == {"sr", "sc"}
+    assert set(dicom_results(mammogram(), three_masses[1:2])) == {"sr", "cad", "sc"}
     assert_valid(mammogram(), three_masses[1:2], tmp_path)
 
 
@@ -73,12 +77,14 @@ def test_a_report_comes_with_the_segmentation_it_refers_to(mammogram, three_mass
 
 def test_inference_writes_them_beside_the_label_map(mammogram, tmp_path):
     source = mammogram()
-    masses = predict(source, box=[[2, 2, 30, 50], [10, 20, 41, 60]], out=tmp_path / "out", dicom=["seg", "sr", "sc"])
+    masses = predict(source, box=[[2, 2, 30, 50], [10, 20, 41, 60]], out=tmp_path / "out", dicom=list(DICOM_KINDS))
     written = {path.name for path in (tmp_path / "out").glob("*.dcm")}
     found = [each for each in masses if each["decision"] != "no lesion"]
-    assert written == {"mammogram_sr.dcm", "mammogram_sc.dcm"} | ({"mammogram_seg.dcm"} if found else set())
+    assert written == {f"mammogram_{kind}.dcm" for kind in DICOM_KINDS if found or kind != "seg"}
     if found:
         segmentation = pydicom.dcmread(tmp_path / "out" / "mammogram_seg.dcm")
+        (algorithm,) = segmentation.SegmentSequence[0].SegmentationAlgorithmIdentificationSequence
+        assert algorithm.AlgorithmVersion == read_provenance(WEIGHTS, bundle_root()).version
         frames = segmentation.pixel_array.reshape(-1, 60, 41)
         assert all((each["mask"] == frame.T).all() for frame, each in zip(frames, found, strict=True))
 
@@ -93,7 +99,7 @@ def test_other_images_are_told_to_have_no_dicom_result(tmp_path, write_png, capl
 
 
 def test_an_unknown_kind_is_refused_before_inference(mammogram, tmp_path):
-    with pytest.raises(InputError, match="expected some of seg, sr, sc, not 'pdf'"):
+    with pytest.raises(InputError, match="expected some of seg, sr, cad, sc, not 'pdf'"):
         predict(mammogram(), out=tmp_path / "out", dicom=["pdf"])
 
 

@@ -7,6 +7,7 @@ import pytest
 from known_masses import COLUMNS, ROWS, mass, masses_of, outline
 
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.provenance import Provenance
 from monai_rescunet.dicom import to_segmentation
 
 
@@ -65,9 +66,41 @@ def test_a_segment_is_a_mass_with_the_algorithms_opinion_as_modifier(mammogram, 
         assert (kind.CodeValue, kind.CodingSchemeDesignator) == ("4147007", "SCT")
         (found,) = kind.SegmentedPropertyTypeModifierCodeSequence
         assert (found.CodeValue, found.CodingSchemeDesignator) == (modifier, "SCT")
-        assert segment.SegmentAlgorithmType == "AUTOMATIC"
+        assert segment.SegmentAlgorithmType == "SEMIAUTOMATIC", "a person said where to look"
         assert segment.SegmentationAlgorithmIdentificationSequence[0].AlgorithmName == "monai_rescunet"
     assert [segment.SegmentLabel for segment in segments] == ["Mass 0, looks malignant", "Mass 2, looks benign"]
+
+
+def test_a_mass_that_the_finder_proposed_is_automatic(mammogram, three_masses):
+    found = [{**three_masses[0], "found": 0.8}, {**three_masses[2], "found": float("nan")}]
+    segments = to_segmentation(mammogram(), found).SegmentSequence
+    assert [segment.SegmentAlgorithmType for segment in segments] == ["AUTOMATIC", "SEMIAUTOMATIC"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "code"),
+    [
+        ({"ImageLaterality": "R"}, "24028007"),
+        ({"ImageLaterality": None, "Laterality": "L"}, "7771000"),
+        ({"ImageLaterality": "B"}, "51440002"),
+        ({"ImageLaterality": None}, None),
+    ],
+)
+def test_the_side_modifies_the_breast_where_it_is_known(mammogram, three_masses, attributes, code):
+    for segment in to_segmentation(mammogram(**attributes), three_masses).SegmentSequence:
+        (region,) = segment.AnatomicRegionSequence
+        modifiers = region.get("AnatomicRegionModifierSequence") or []
+        assert [modifier.CodeValue for modifier in modifiers] == ([] if code is None else [code])
+
+
+def test_other_weights_sign_with_another_version(mammogram, three_masses):
+    versions = set()
+    for weights in ("0123456789ab", "ba9876543210"):
+        segmentation = to_segmentation(mammogram(), three_masses, provenance=Provenance("1.2.3", weights))
+        (algorithm,) = segmentation.SegmentSequence[0].SegmentationAlgorithmIdentificationSequence
+        assert f"bundle 1.2.3, weights {weights}" in algorithm.AlgorithmVersion
+        versions.add(algorithm.AlgorithmVersion)
+    assert len(versions) == 2
 
 
 def test_a_mass_without_decision_has_no_modifier(mammogram):

@@ -51,14 +51,14 @@ def test_each_mass_is_a_group_with_its_figures(mammogram, three_masses, tmp_path
 @pytest.mark.parametrize(
     ("attributes", "method"),
     [
-        ({"PixelSpacing": [0.1, 0.05]}, "spacing-unspecified"),
-        ({"PixelSpacing": [0.1, 0.05], "ImagerPixelSpacing": [0.12, 0.06]}, "spacing-calibrated"),
-        ({"ImagerPixelSpacing": [0.1, 0.05]}, "spacing-detector"),
+        ({"PixelSpacing": [0.1, 0.05]}, "unspecified"),
+        ({"PixelSpacing": [0.1, 0.05], "ImagerPixelSpacing": [0.12, 0.06]}, "calibrated"),
+        ({"ImagerPixelSpacing": [0.1, 0.05]}, "detector"),
         (
             {"ImagerPixelSpacing": [0.11, 0.055], "EstimatedRadiographicMagnificationFactor": 1.1},
-            "spacing-estimated",
+            "estimated",
         ),
-        ({"NominalScannedPixelSpacing": [0.1, 0.05]}, "spacing-film"),
+        ({"NominalScannedPixelSpacing": [0.1, 0.05]}, "film"),
     ],
 )
 def test_an_area_in_mm2_says_which_spacing_it_stands_on(mammogram, three_masses, tmp_path, attributes, method):
@@ -134,9 +134,23 @@ def test_a_segmentation_of_other_masses_is_refused(mammogram, three_masses):
         to_structured_report(source, three_masses, to_segmentation(source, three_masses[:1]))
 
 
-def test_no_mass_is_no_report(mammogram):
-    with pytest.raises(InputError, match="no mass to report on"):
-        to_structured_report(mammogram(), [])
+@pytest.mark.parametrize("masses", [[], [{"decision": "no finding", "mass": 0, "found": 0.03}]])
+def test_an_image_in_which_nothing_was_found_has_an_absent_mass(mammogram, masses):
+    (content,) = dicom_results(mammogram(), masses, ["sr"]).values()
+    (group,) = highdicom.sr.srread(BytesIO(content)).content.get_image_measurement_groups()
+    assert [each.value.meaning for each in group.get_qualitative_evaluations()] == ["Absent"]
+
+
+def test_confidence_and_probability_are_told_in_percent_where_there_are_any(mammogram, tmp_path):
+    masses = [
+        {**mass(outline(slice(9), slice(9)), "benign"), "found": 0.834, "probability": 0.25},
+        {**mass(outline(slice(9), slice(9)), "benign", index=1), "found": None, "probability": float("nan")},
+    ]
+    report, _ = report_on(mammogram(), masses, tmp_path)
+    first, second = report.content.get_planar_roi_measurement_groups()
+    told = {item.name.meaning: (item.value, item.unit.value) for item in first.get_measurements()}
+    assert (told["Certainty of Finding"], told["Probability of cancer"]) == ((83.4, "%"), (25, "%"))
+    assert not [item for item in second.get_measurements() if item.unit.value == "%"]
 
 
 def test_a_mask_of_another_size_is_refused(mammogram):

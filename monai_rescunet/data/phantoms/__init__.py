@@ -1,0 +1,1 @@
+"""Made-up mammograms: crops, whole views, and the layouts of the collections."""

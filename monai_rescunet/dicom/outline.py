@@ -1,0 +1,129 @@
+"""The outline of a mass: where it lies in its image and what of it a DICOM result needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from scipy import ndimage
+from skimage.measure import approximate_polygon, find_contours
+
+from monai_rescunet.core.classes import NO_FINDING, NO_LESION
+from monai_rescunet.core.errors import InputError
+
+__all__ = ["Outline", "number_of", "outline_of", "outlined"]
+
+SMOOTHNESS = 0.3  # pixels by which a polygon may leave out a corner of the pixels' edge
+MOST_VERTICES = 4000  # of a polygon: an element of floats holds 64 KiB, 8,191 vertices
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The pixels of one mass.
+
+    Attributes:
+        corner: column and row of the first pixel of `mask` in the image.
+        mask: bool, `(columns, rows)` of the smallest region that has all of the mass.
+    """
+
+    corner: tuple[int, int]
+    mask: np.ndarray
+
+    @property
+    def area(self) -> int:
+        """Number of its pixels."""
+        return int(np.count_nonzero(self.mask))
+
+    def whole(self, size: tuple[int, int]) -> np.ndarray:
+        """Return it as a bool array `(columns, rows)` of the image's size."""
+        image = np.zeros(size, dtype=bool)
+        (x, y), (width, height) = self.corner, self.mask.shape
+        image[x : x + width, y : y + height] = self.mask
+        return image
+
+    def centre(self) -> tuple[float, float]:
+        """Return its centre `(x, y)` in DICOM's image coordinates, and in any case a place within the mass.
+
+        0 is the outer edge of the first pixel, whose middle is 0.5 (PS3.3 C.18.6.1.2). Of a mass bent round its centre
+        of gravity it is the pixel that lies nearest to that.
+        """
+        pixels = np.argwhere(self._largest())
+        nearest = pixels[np.argmin(((pixels - pixels.mean(axis=0)) ** 2).sum(axis=1))]
+        middle = pixels.mean(axis=0)
+        inside = self._largest()[tuple(np.round(middle).astype(int))]
+        x, y = (middle if inside else nearest) + self.corner + 0.5
+        return float(x), float(y)
+
+    def polygon(self) -> np.ndarray:
+        """Return the closed line round it, `(vertices, 2)` of x and y, in the coordinates of `centre`.
+
+        Of several parts it is that of the largest; holes are passed over.
+        """
+        filled = ndimage.binary_fill_holes(np.pad(self._largest(), 1))
+        line = max(find_contours(filled.astype(np.float32), 0.5), key=len)
+        tolerance = SMOOTHNESS
+        polygon = approximate_polygon(line, tolerance)
+        while len(polygon) > MOST_VERTICES:
+            tolerance *= 2
+            polygon = approximate_polygon(line, tolerance)
+        return np.asarray(polygon - 1 + self.corner + 0.5, dtype=float)
+
+    def _largest(self) -> np.ndarray:
+        parts, count = ndimage.label(self.mask, structure=np.ones((3, 3)))
+        if count <= 1:
+            return self.mask
+        return np.asarray(parts == 1 + np.argmax(np.bincount(parts.ravel())[1:]))
+
+
+def outline_of(mass: Mapping[str, Any], size: tuple[int, int], source: str | Path) -> Outline | None:
+    """Return a mass's outline; None where it has none: an empty mask, `no lesion`, `no finding`.
+
+    Args:
+        mass: with `mask`, a bool array `(columns, rows)` of the image's size; or of a region of it, whose first pixel
+            lies at `corner`, `(column, row)`.
+        size: columns and rows of the image.
+        source: the image's file, for the error.
+
+    Raises:
+        InputError: the mask is not of the image's size, or its region does not lie in the image.
+    """
+    if mass["decision"] in (NO_LESION, NO_FINDING):
+        return None
+    mask, corner = np.asarray(mass["mask"]) > 0, mass.get("corner")
+    x, y = (0, 0) if corner is None else (int(value) for value in corner)
+    fits = mask.ndim == 2 and min(x, y) >= 0 and x + mask.shape[0] <= size[0] and y + mask.shape[1] <= size[1]
+    if not fits or (corner is None and mask.shape != size):
+        where = "" if corner is None else f" at {(x, y)}"
+        raise InputError(
+            f"{source}: the mask of mass {mass.get('mass', 0)} has the shape {mask.shape}{where}; expected {size}, "
+            "the image's columns and rows, or a region of them"
+        )
+    if not mask.any():
+        return None
+    columns, rows = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    left, top = int(columns[0]), int(rows[0])
+    return Outline((x + left, y + top), mask[left : columns[-1] + 1, top : rows[-1] + 1])
+
+
+def outlined(
+    masses: Sequence[Mapping[str, Any]], source: str | Path, image: pydicom.Dataset
+) -> list[tuple[Mapping[str, Any], Outline]]:
+    """Return the masses that have an outline, with it.
+
+    Raises:
+        InputError: a mask does not fit the image.
+    """
+    size = (int(image.Columns), int(image.Rows))
+    outlines = [(mass, outline_of(mass, size, source)) for mass in masses]
+    return [(mass, outline) for mass, outline in outlines if outline is not None]
+
+
+def number_of(mass: Mapping[str, Any], name: str) -> float | None:
+    """Return a figure of a mass; None where it has none, as a table's empty cell too."""
+    value = mass.get(name)
+    return None if value is None or value == "" or math.isnan(float(value)) else float(value)
