@@ -1,1 +1,1 @@
-"""Made-up mammograms: crops, whole views, and the layouts of the collections."""
+"""Made-up mammograms: crops of one mass, and whole collections in the formats of real ones."""
