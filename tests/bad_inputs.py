@@ -346,11 +346,11 @@ CASES: dict[str, Callable[[Path], Command]] = {
     "a CBIS-DDSM mask of another size": prepares_cbis_ddsm(small_cbis_mask),
     "one patient in two folds": one_patient_in_two_folds,
     "an empty mask": infers(mask(0)),
-    "lesions numbered beside a class": infers(discs([1, 2], 0)),
-    "an inverted mask": infers(discs([0], 255)),
     "a mask with other values": infers(
         lambda path: Image.fromarray(np.arange(9000, dtype=np.uint8).reshape(100, 90)).save(path)
     ),
+    "lesions numbered beside a class": infers(discs([1, 2], 0)),
+    "an inverted mask": infers(discs([0], 255)),
 }
 
 
