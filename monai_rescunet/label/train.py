@@ -19,6 +19,7 @@ from PIL import Image
 from skimage.measure import label as connected
 from skimage.measure import regionprops
 
+from monai_rescunet.configs.parser import literal
 from monai_rescunet.core.classes import BACKGROUND, CLASS_VALUES
 from monai_rescunet.core.errors import InputError, input_error_behind
 from monai_rescunet.core.files import png_bytes, write_atomically, write_state
@@ -88,9 +89,9 @@ class MassTrainTask(TrainTask):
             meta_file=str(self.bundle / "configs" / "metadata.json"),
             logging_file=False,
             workflow_type="train",
-            bundle_root=str(self.bundle),
+            bundle_root=literal(str(self.bundle)),
             dataset_dir="",
-            output_dir=str(run),
+            output_dir=literal(str(run)),
             split=split,
             **options,
         )
