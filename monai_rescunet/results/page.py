@@ -67,9 +67,9 @@ def write_page(output_dir: str | Path) -> Path:
     for name in numbers:
         table[name] = _numbers(table[name]).astype(object).where(_numbers(table[name]).notna(), None)
     images = []
-    for (name, stem), rows in table.groupby(["image", "stem"], sort=False):
+    for (image, stem), rows in table.groupby(["image", "stem"], sort=False):
         shown = rows[["decision", *numbers, *words]].to_dict("records")
-        images.append({"name": Path(str(name)).name, **_pictures(folder, str(stem)), "masses": shown})
+        images.append({"name": Path(str(image)).name, **_pictures(folder, str(stem)), "masses": shown})
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # columns stand in the order of NUMBERS
     template = environment.from_string(files(__package__).joinpath("page.html.jinja").read_text(encoding="utf-8"))
