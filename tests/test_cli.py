@@ -100,7 +100,7 @@ def test_the_command_keeps_no_outlines_in_memory(tmp_path, write_png, monkeypatc
     image = write_png(np.random.default_rng(0).integers(0, 255, (60, 50)).astype(np.uint8))
     result = run("predict", str(image), "--out", str(tmp_path / "out"))
     assert result.exit_code == 0, result.exception
-    assert (len(handlers[0].rows), handlers[0].masks) == (1, [])
+    assert (handlers[0].written, handlers[0].found) == (1, [])
 
 
 @pytest.mark.parametrize("arguments", [["predict", "a.png", "--otsu-mode", "foo"], ["phantom", "p", "--seed", "-1"]])

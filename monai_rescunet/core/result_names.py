@@ -20,6 +20,7 @@ __all__ = [
     "has_result_mark",
     "is_result_name",
     "is_result_table",
+    "marked_source",
 ]
 
 COLUMNS = (
@@ -32,7 +33,7 @@ EARLIER_COLUMNS = (tuple(name for name in COLUMNS if name not in ("found", "labe
 """Of tables that earlier versions wrote: known as results, never written to."""
 
 TABLE = "results.csv"
-DICOM_SUFFIXES = {"seg": "_seg.dcm", "sr": "_sr.dcm", "sc": "_sc.dcm"}
+DICOM_SUFFIXES = {"seg": "_seg.dcm", "sr": "_sr.dcm", "cad": "_cad.dcm", "sc": "_sc.dcm"}
 """Of the DICOM results of an image, by the names that `dicom` has for them."""
 DICOM_MANUFACTURER = "monai_rescunet developers"
 """Manufacturer (0008,0070) of DICOM results: the mark inside them."""
@@ -43,8 +44,9 @@ RESULT_SUFFIXES = (*LABEL_SUFFIXES, OVERLAY_SUFFIX, *DICOM_SUFFIXES.values())
 """How the names of all files that belong to an image end; before them stands the image's stem."""
 
 RESULT_MARK = "monai_rescunet result"
-"""Stands in the first kilobytes of each label map and overlay: a PNG's text chunk, a NIfTI's `descrip`."""
+"""Stands in the first kilobytes of each label map and overlay: a PNG's text chunk, a NIfTI's `aux_file`."""
 
+SOURCE_DIGITS = 16  # that stand behind the mark and tell the image from those of its name in other folders
 HEAD_BYTES = 4096
 
 
@@ -54,7 +56,29 @@ def is_result_name(path: Path) -> bool:
 
 
 def has_result_mark(path: Path) -> bool:
-    """Return whether a file is a label map or an overlay that inference wrote, whatever it is called now."""
+    """Return whether a file is a label map, an overlay or a DICOM result of inference, whatever it is called now."""
+    head = _head(path)
+    if head[128:132] == b"DICM":
+        return _manufacturer(path) == DICOM_MANUFACTURER
+    return RESULT_MARK.encode() in head
+
+
+def marked_source(path: Path) -> str | None:
+    """Return what the mark in a label map or overlay says of its image: 16 digits; None where there is none."""
+    head = _head(path)
+    if RESULT_MARK.encode() not in head:
+        return None
+    if head[344:347] in (b"n+1", b"ni1"):  # intent_name of NIfTI-1, and of NIfTI-2
+        source = head[328:344]
+    elif head[4:7] in (b"n+2", b"ni2"):
+        source = head[508:524]
+    else:
+        source = head.partition(f"{RESULT_MARK} ".encode())[2][:SOURCE_DIGITS]
+    return source.decode("ascii", errors="replace")
+
+
+def _head(path: Path) -> bytes:
+    """Return the first bytes of a file, of a compressed one those of its content; none if it cannot be read."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
@@ -62,8 +86,18 @@ def has_result_mark(path: Path) -> bool:
             with gzip.open(path) as file:
                 head = file.read(HEAD_BYTES)
     except (OSError, EOFError, zlib.error):
-        return False
-    return RESULT_MARK.encode() in head
+        return b""
+    return head
+
+
+def _manufacturer(path: Path) -> str:
+    import pydicom
+
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Manufacturer"])
+        return str(header.get("Manufacturer", ""))
+    except Exception:  # damaged: it is nobody's
+        return ""
 
 
 def is_result_table(path: Path) -> bool:

@@ -13,12 +13,14 @@ from monai_rescunet.data.datalists.datalist import (
     write_datalist,
 )
 from monai_rescunet.data.datalists.folds import assign_folds
-from monai_rescunet.data.datalists.lenient import LenientDataLoader, LenientDataset
+from monai_rescunet.data.datalists.images import group_by_image
+from monai_rescunet.data.datalists.lenient import LenientDataLoader, LenientDataset, masses_as_batch
 from monai_rescunet.data.datalists.mammograms import mammograms
 from monai_rescunet.data.datalists.seeded import SeededCacheDataset
 from monai_rescunet.data.phantoms.cbis_ddsm import make_cbis_ddsm_phantoms
 from monai_rescunet.data.phantoms.crops import make_phantom, make_phantoms
 from monai_rescunet.data.phantoms.inbreast import make_inbreast_phantoms
+from monai_rescunet.data.readers.canvas import KeepCanvasd
 from monai_rescunet.data.readers.contour import DrawContourd
 from monai_rescunet.data.readers.mammogram import MammogramReader
 from monai_rescunet.data.readers.mass_roi import LoadMassROId
@@ -27,6 +29,7 @@ from monai_rescunet.data.readers.other_masses import PaintOtherMassesd
 __all__ = [
     "CollectionReport",
     "DrawContourd",
+    "KeepCanvasd",
     "LenientDataLoader",
     "LenientDataset",
     "LoadMassROId",
@@ -36,11 +39,13 @@ __all__ = [
     "assign_folds",
     "describe_entries",
     "find_entries",
+    "group_by_image",
     "make_cbis_ddsm_phantoms",
     "make_inbreast_phantoms",
     "make_phantom",
     "make_phantoms",
     "mammograms",
+    "masses_as_batch",
     "prepare_cbis_ddsm",
     "prepare_folder",
     "prepare_inbreast",

@@ -10,13 +10,16 @@ from typing import Any
 import nibabel
 import numpy as np
 
+from monai_rescunet.core.result_names import RESULT_MARK
+
 __all__ = ["label_nifti"]
 
 NIFTI1_BYTES = 348
+FASTEST = 1  # level of compression: label maps become small at any
 SCANNER = 1  # code of qform and sform: coordinates of the scanner, as DICOM has them
 
 
-def label_nifti(label: np.ndarray, meta: Mapping[str, Any]) -> bytes:
+def label_nifti(label: np.ndarray, meta: Mapping[str, Any], source: str = "") -> bytes:
     """Return a label map as the content of a `.nii.gz` file, byte for byte the same for the same map.
 
     Of a NIfTI image it has the header, codes and units among it; of a DICOM image the geometry in which ITK has that,
@@ -26,19 +29,22 @@ def label_nifti(label: np.ndarray, meta: Mapping[str, Any]) -> bytes:
     Args:
         label: uint8, `(columns, rows)`.
         meta: of the image, as `MammogramReader` gives it.
+        source: what tells the image from all others, at most 16 characters; it stands in `intent_name`, and in
+            `aux_file` that the file is a result.
     """
     shape = tuple(int(length) for length in meta.get("nifti_shape", label.shape))
     if "nifti_header" in meta:
-        image = _like_nifti(label.reshape(shape), np.asarray(meta["nifti_header"], np.uint8).tobytes())
+        image = _like_nifti(label.reshape(shape, order="F"), np.asarray(meta["nifti_header"], np.uint8).tobytes())
     else:
-        image = nibabel.Nifti1Image(label.reshape(shape), np.asarray(meta["original_affine"], float))
+        image = nibabel.Nifti1Image(label.reshape(shape, order="F"), np.asarray(meta["original_affine"], float))
         image.set_sform(image.affine, SCANNER)
         image.set_qform(image.affine, SCANNER)
         if "spacing" in meta or meta.get("geometry") == "plane":
             image.header.set_xyzt_units("mm")
         image.header["descrip"] = _description(image, meta).encode()
+    image.header["aux_file"], image.header["intent_name"] = RESULT_MARK.encode(), source.encode()
     content = BytesIO()
-    with gzip.GzipFile(fileobj=content, mode="wb", mtime=0) as file:
+    with gzip.GzipFile(fileobj=content, mode="wb", compresslevel=FASTEST, mtime=0) as file:
         file.write(image.to_bytes())
     return content.getvalue()
 

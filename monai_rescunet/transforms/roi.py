@@ -183,14 +183,33 @@ class CropMassROI(InvertibleTransform):
         Args:
             data: what `__call__` returned, or a map of the same geometry that carries its trace, `(C, side, side)`.
         """
-        trace = self.pop_transform(data)
-        info = trace[TraceKeys.EXTRA_INFO]
-        region = Region(*(int(v) for v in info["region"]))
-        image_size = [int(length) for length in trace[TraceKeys.ORIG_SIZE]]
+        region, image_size, info = _geometry(self.pop_transform(data))
         full = region.paste(data.as_tensor(), image_size, info["mode"])
         result = MetaTensor(full).copy_meta_from(data)
         result.affine = info["affine"]
         return result
+
+    @staticmethod
+    def in_place(data: MetaTensor) -> tuple[tuple[int, int], Tensor]:
+        """Return what `inverse` puts into the mammogram, without the zeros round it: its corner and its pixels.
+
+        Args:
+            data: as in `inverse`; the crop must be the last thing that was done to it.
+
+        Raises:
+            ValueError: it has no trace of a crop.
+        """
+        trace = data.applied_operations[-1] if isinstance(data, MetaTensor) and data.applied_operations else {}
+        if trace.get(TraceKeys.CLASS_NAME) != CropMassROI.__name__:
+            raise ValueError("the map has no trace of CropMassROI; expected the network's answer to what it cropped")
+        region, image_size, info = _geometry(trace)
+        return region.inside_part(data.as_tensor(), image_size, info["mode"])
+
+
+def _geometry(trace: Mapping[Any, Any]) -> tuple[Region, list[int], Mapping[str, Any]]:
+    """Return region, size of the image (columns, rows) and what else `CropMassROI` left in its trace."""
+    info = trace[TraceKeys.EXTRA_INFO]
+    return Region(*(int(v) for v in info["region"])), [int(length) for length in trace[TraceKeys.ORIG_SIZE]], info
 
 
 class CropMassROId(MapTransform, InvertibleTransform):
