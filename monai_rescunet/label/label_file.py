@@ -30,7 +30,7 @@ def read_geometry(image: Path) -> sitk.ImageFileReader:
     return reader
 
 
-def write_label(label: np.ndarray, geometry: sitk.ImageFileReader, suffix: str, *, compress: bool) -> str:
+def write_label(label: np.ndarray, geometry: sitk.ImageFileReader, suffix: str, compress: bool) -> str:
     """Write a label map to a new temporary file and return its path.
 
     Args:

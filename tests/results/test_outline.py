@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from known_masses import mass
 from skimage.draw import polygon2mask
 from skimage.measure import points_in_poly
 
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.dicom.outline import MOST_VERTICES, number_of, outline_of
+from monai_rescunet.results.outline import MOST_VERTICES, number_of, outline_of
 
 SIZE = (120, 90)
 
@@ -18,7 +17,7 @@ def disk(x: float, y: float, radius: float) -> np.ndarray:
 
 
 def outline(mask: np.ndarray, **more):
-    return outline_of({**mass(mask, "benign"), **more}, SIZE, "image.dcm")
+    return outline_of({"mask": mask, "decision": "benign", **more}, SIZE, "image.dcm")
 
 
 def drawn(polygon: np.ndarray) -> np.ndarray:
@@ -79,7 +78,7 @@ def test_one_pixel_has_a_polygon():
 
 def test_a_ragged_outline_has_no_more_vertices_than_an_element_holds():
     ragged = np.random.default_rng(0).random((1500, 1500)) > 0.35
-    polygon = outline_of(mass(ragged, "benign"), ragged.shape, "image.dcm").polygon()
+    polygon = outline_of({"mask": ragged, "decision": "benign"}, ragged.shape, "image.dcm").polygon()
     assert len(polygon) <= MOST_VERTICES
 
 
@@ -97,7 +96,7 @@ def test_an_empty_mask_is_none():
 )
 def test_a_mask_that_does_not_lie_in_the_image_is_refused(shape, corner):
     with pytest.raises(InputError, match=r"image.dcm: the mask of mass 0 has the shape .* expected \(120, 90\)"):
-        outline_of({**mass(np.ones(shape, bool), "benign"), "corner": corner}, SIZE, "image.dcm")
+        outline_of({"mask": np.ones(shape, bool), "decision": "benign", "corner": corner}, SIZE, "image.dcm")
 
 
 @pytest.mark.parametrize("value", [None, "", float("nan")])

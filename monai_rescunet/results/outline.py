@@ -1,4 +1,4 @@
-"""The outline of a mass: where it lies in its image and what of it a DICOM result needs."""
+"""The outline of a mass: where it lies in its image, its centre and the line round it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from scipy import ndimage
 from skimage.measure import approximate_polygon, find_contours
 
@@ -111,14 +110,13 @@ def outline_of(mass: Mapping[str, Any], size: tuple[int, int], source: str | Pat
 
 
 def outlined(
-    masses: Sequence[Mapping[str, Any]], source: str | Path, image: pydicom.Dataset
+    masses: Sequence[Mapping[str, Any]], size: tuple[int, int], source: str | Path
 ) -> list[tuple[Mapping[str, Any], Outline]]:
     """Return the masses that have an outline, with it.
 
     Raises:
         InputError: a mask does not fit the image.
     """
-    size = (int(image.Columns), int(image.Rows))
     outlines = [(mass, outline_of(mass, size, source)) for mass in masses]
     return [(mass, outline) for mass, outline in outlines if outline is not None]
 
