@@ -6,6 +6,9 @@ STAMP := $(VENV)/.installed
 OUT ?= runs/predictions
 PHANTOMS := runs/phantoms
 DATA ?=
+# as they were typed, for the shell: nothing in a folder's name is parsed
+export DATA_TYPED := $(value DATA)
+export OUT_TYPED := $(value OUT)
 # the oldest and the newest that pyproject.toml admits
 MONAI ?= 1.5.1 1.6.1
 # MONAI Label runs on no later one
@@ -29,15 +32,15 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 run: $(STAMP)  ## outline and classify the masses of DATA=folder, or of phantoms when none is named
-ifeq ($(DATA),)
+ifeq ($(value DATA),)
 	$(BIN)/monai-rescunet phantom $(PHANTOMS)
 endif
-	$(BIN)/monai-rescunet prepare folder "$(or $(DATA),$(PHANTOMS))" --out "$(OUT)/datalist.json" \
+	$(BIN)/monai-rescunet prepare folder --out "$$OUT_TYPED/datalist.json" -- "$${DATA_TYPED:-$(PHANTOMS)}" \
 	  || [ $$? -eq 3 ]  # done, but for what it says to have left out
 	$(BIN)/python -W ignore -m monai.bundle run --config_file bundle/configs/inference.yaml \
 	  --meta_file bundle/configs/metadata.json --logging_file bundle/configs/logging.conf --bundle_root bundle \
-	  --dataset_dir "$(or $(DATA),$(PHANTOMS))" --datalist "$(OUT)/datalist.json" --output_dir "$(OUT)"
-	$(BIN)/monai-rescunet show "$(OUT)/results.csv"
+	  --dataset_dir="$${DATA_TYPED:-$(PHANTOMS)}" --datalist="$$OUT_TYPED/datalist.json" --output_dir="$$OUT_TYPED"
+	$(BIN)/monai-rescunet show -- "$$OUT_TYPED/results.csv"
 
 test: $(STAMP)  ## run all tests
 	$(BIN)/python -m pytest
@@ -84,8 +87,9 @@ docs: $(STAMP)  ## build the docs' site in build/site; a warning is an error
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/site
 
-pictures: $(STAMP)  ## draw the docs' pictures anew
+pictures: $(STAMP)  ## draw the docs' pictures and run their notebook anew
 	$(BIN)/python scripts/draw_pictures.py
+	$(BIN)/jupyter-execute --inplace examples/first_steps.ipynb
 
 wheel: $(STAMP)  ## build the wheel and the source archive in dist, and check them by the package index's rules
 	$(BIN)/pip install --quiet --constraint constraints.txt build twine

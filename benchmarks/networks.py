@@ -1,6 +1,6 @@
 """Speed and memory of the networks against MONAI's, in one run.
 
-    python benchmarks/networks.py [SECTION ...]        SECTION: ceiling, networks, fast, agree, unpool, memory
+    python benchmarks/networks.py [SECTION ...]        SECTION: ceiling, networks, fast, agree, unpool, memory, formats
 
 Medians of several repetitions; ratios are of the same run. Multiply-adds are those of convolutions and matrix products.
 Each network runs in the setting of dtype and memory format that suits it best.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import os
 import platform
 import statistics
 import subprocess
@@ -287,8 +288,54 @@ def memory() -> None:
     console.print(f"activations an image: {plain:.0f} MiB, with checkpointing {lean:.0f} MiB: {lean / plain:.2f}")
 
 
+PROCESSORS = {
+    "this one": {},
+    "AVX-512 without bfloat16": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
+    "AVX2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
+}
+"""Environments in which torch computes as on another processor."""
+
+FORMATS_STEP = """
+import sys, time, statistics, torch
+from monai_rescunet.networks import get_network
+from monai_rescunet.training.memory_format import choose_memory_format
+torch.set_num_threads(1)
+name, side, *features = sys.argv[1], *map(int, sys.argv[2:])
+image = torch.rand(1, 1, side, side)
+def seconds(memory_format):
+    net = get_network(name)(features=features).to(memory_format=memory_format)
+    x, times = image.to(memory_format=memory_format), []
+    for _ in range(3):
+        start = time.process_time()
+        net(x).square().mean().backward()
+        times.append(time.process_time() - start)
+    return min(times[1:])
+plain, last = (seconds(memory_format) for memory_format in (torch.contiguous_format, torch.channels_last))
+choice = choose_memory_format("auto", torch.device("cpu"), features, amp=False)
+print(plain, last, "NHWC" if choice == torch.channels_last else "NCHW")
+"""
+
+
+def formats() -> None:
+    """A float32 training step in both memory formats, on this processor and on those it can act as; one thread."""
+    table = Table("processor", "network", "finest width", "NCHW s", "NHWC s", "NHWC over NCHW", "auto takes")
+    for processor, environment in PROCESSORS.items():
+        for name, finest in product(FORMAT_NETWORKS, (16, 32, 64)):
+            widths = [str(finest * factor) for factor in ((1, 2, 4, 8, 16) if name == "U-Net" else (1, 2, 4, 8, 8))]
+            done = subprocess.run(
+                [sys.executable, "-W", "ignore", "-c", FORMATS_STEP, name, str(SIDE), *widths],
+                env=os.environ | environment, capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            plain, last, choice = done.stdout.split()
+            ratio = float(plain) / float(last)
+            table.add_row(processor, name, str(finest), plain[:5], last[:5], f"{ratio:.2f} times as fast", choice)
+    console.print(table)
+
+
+FORMAT_NETWORKS = ("ResCU-Net", "U-Net")
 SECTIONS = {
     "ceiling": ceiling, "networks": networks, "fast": fast, "agree": agree, "unpool": unpooling, "memory": memory,
+    "formats": formats,
 }  # fmt: skip
 console = Console(width=130)
 

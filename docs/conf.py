@@ -9,7 +9,7 @@ author = "The monai_rescunet developers"
 project_copyright = f"{author}. Research software, not a medical device"
 release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 nitpicky = False
 
 autoclass_content = "class"
@@ -23,6 +23,7 @@ python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 
 myst_heading_anchors = 3
+nb_execution_mode = "off"  # the tests run the notebook; `make pictures` keeps what it answers
 
 html_theme = "furo"
 html_title = "monai_rescunet"

@@ -43,7 +43,7 @@ def main(
     with cluster.batch():
         for run in unfinished(asked):
             command = [sys.executable, "-m", "monai_rescunet.cli", "experiment", dataset_dir, datalist, "--out", out]
-            choice = ["--network", run.network, "--supervision", run.supervision, "--fold", run.fold]
+            choice = ["--network", run.path, "--supervision", run.supervision, "--fold", run.fold]
             words = [str(word) for word in (*command, *choice, *settings)]
             jobs[run.name] = cluster.submit(submitit.helpers.CommandFunction(words, verbose=False))
     failed = [name for name, job in jobs.items() if job.exception() is not None]

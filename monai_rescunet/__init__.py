@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from monai_rescunet.core.errors import InputError
-
 if TYPE_CHECKING:
+    from monai_rescunet.core.errors import InputError
     from monai_rescunet.inference import predict
 
 __all__ = ["InputError", "__version__", "predict"]
@@ -13,6 +12,10 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     # on demand, so that `import monai_rescunet.networks` loads the networks alone
+    if name == "InputError":
+        from monai_rescunet.core.errors import InputError
+
+        return InputError
     if name == "predict":
         from monai_rescunet.inference import predict
 

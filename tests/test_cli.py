@@ -100,7 +100,7 @@ def test_the_command_keeps_no_outlines_in_memory(tmp_path, write_png, monkeypatc
     image = write_png(np.random.default_rng(0).integers(0, 255, (60, 50)).astype(np.uint8))
     result = run("predict", str(image), "--out", str(tmp_path / "out"))
     assert result.exit_code == 0, result.exception
-    assert (len(handlers[0].rows), handlers[0].masks) == (1, [])
+    assert (handlers[0].written, handlers[0].found) == (1, [])
 
 
 @pytest.mark.parametrize("arguments", [["predict", "a.png", "--otsu-mode", "foo"], ["phantom", "p", "--seed", "-1"]])
@@ -159,3 +159,13 @@ def test_the_bundle_is_written_into_the_empty_folder_one_stands_in(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     assert run("bundle", ".").exit_code == 0
     assert (tmp_path / "configs" / "inference.yaml").is_file()
+
+
+def test_the_bundle_is_not_copied_into_itself():
+    from monai_rescunet.core.bundle_root import bundle_root
+
+    for out in (bundle_root(), bundle_root() / "mine", bundle_root() / "configs" / "mine"):
+        refused = run("bundle", str(out))
+        assert isinstance(refused.exception, InputError)
+    assert f"{bundle_root()}: choose a folder elsewhere" in str(refused.exception)
+    assert not (bundle_root() / "mine").exists()

@@ -10,6 +10,7 @@ import typer
 
 from monai_rescunet import __version__
 from monai_rescunet.cli.bundle import bundle
+from monai_rescunet.cli.calibrate import calibrate
 from monai_rescunet.cli.experiment import experiment, report
 from monai_rescunet.cli.label import label_app
 from monai_rescunet.cli.masses import predict, show
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (predict, show, phantom, experiment, report, bundle, label_app):
+for command in (predict, show, calibrate, phantom, experiment, report, bundle, label_app):
     app.command()(command)
 app.add_typer(prepare, name="prepare")
 

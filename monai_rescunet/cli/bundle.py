@@ -19,12 +19,14 @@ def bundle(out: Annotated[Path, typer.Argument(help="Folder to write; new or emp
     """Write the MONAI bundle, its configs, docs and weights, to a folder of your own."""
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise InputError(f"{out}: is there already; expected a new or an empty folder: choose another one")
-    out = out.resolve()
+    out, root = out.resolve(), bundle_root().resolve()
+    if out.is_relative_to(root):
+        raise InputError(f"{out}: lies in the bundle that is copied, {root}: choose a folder elsewhere")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
             # `runs` is where the configs write to unless told otherwise
-            whole = shutil.copytree(bundle_root(), Path(temporary) / out.name, ignore=shutil.ignore_patterns("runs"))
+            whole = shutil.copytree(root, Path(temporary) / out.name, ignore=shutil.ignore_patterns("runs"))
             out.mkdir(exist_ok=True)
             for part in whole.iterdir():
                 part.rename(out / part.name)

@@ -43,6 +43,9 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder for label maps, overlays and results.csv.")] = Path("predictions"),
     otsu_mode: Annotated[OtsuMode, typer.Option(help="How the grey map is thresholded.")] = OtsuMode.ANCHORED,
     strict: Annotated[bool, typer.Option(help="Stop at the first unreadable image.")] = False,
+    resume: Annotated[bool, typer.Option(help="Go on where a run into the folder stopped.")] = False,
+    num_workers: Annotated[int, typer.Option(min=0, help="Processes that read images ahead.")] = 0,
+    site: Annotated[Path | None, typer.Option(help="File of `calibrate`: your site's levels and probability.")] = None,
     dicom: Annotated[
         list[str] | None, typer.Option(help="seg, sr, cad or sc: a DICOM result of DICOM images; may be repeated.")
     ] = None,
@@ -57,6 +60,9 @@ def predict(
         out=out,
         otsu_mode=otsu_mode.value,
         strict=strict,
+        resume=resume,
+        num_workers=num_workers,
+        site=None if site is None else str(site),
         dicom=dicom or [],
     )
     show(out / "results.csv")
@@ -100,3 +106,6 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
             "expects one that fills most of what it sees. Give a box.[/]"
         )
     console.print(f"{len(table)} masses; every column, label maps and overlays in {escape(str(results.parent))}")
+    page = results.parent / "index.html"
+    if page.is_file():
+        console.print(f"To look at, in a browser: {escape(str(page))}")

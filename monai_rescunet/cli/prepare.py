@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,7 +37,42 @@ def prepare_folder(
     """Write the datalist of a folder: labels.csv, benign/ and malignant/, or images with masks or boxes.csv."""
     from monai_rescunet.data import prepare_folder as prepare_images
 
+    _check_out(out)
     _write(out, prepare_images(roots, crops=crops or (), n_splits=folds, seed=seed, strict=strict))
+
+
+@prepare.command("boxes")
+def prepare_boxes(
+    root: Annotated[Path, typer.Argument(help="Folder of images with files of COCO, YOLO, Pascal VOC or LabelMe.")],
+    out: Annotated[Path, typer.Option(help="The table to write: boxes.csv in the same folder.")],
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="What objects of a name are: NAME=benign, malignant, mass or ignore; one for each name."),
+    ] = None,
+    strict: Strict = False,
+) -> None:
+    """Write the boxes of an annotation program as boxes.csv, which `prepare folder` reads."""
+    from monai_rescunet.core.errors import InputError
+    from monai_rescunet.core.files import write_atomically
+    from monai_rescunet.data.collections.boxes import COLUMNS, convert_boxes
+
+    if out.exists():
+        raise InputError(f"{out}: is there already and is not written over; name another file, or remove it")
+    pairs = [pair.rpartition("=") for pair in name or ()]
+    if not all(called and meaning for called, _, meaning in pairs):
+        raise InputError("--name has to be NAME=benign, NAME=malignant, NAME=mass or NAME=ignore")
+    rows, problems = convert_boxes(root, {called: meaning for called, _, meaning in pairs}, strict=strict)
+    content = io.StringIO(newline="")
+    writer = csv.DictWriter(content, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(out, content.getvalue())
+    for problem in problems:
+        typer.echo(f"left out: {problem}", err=True)
+    blank = sum(not row["x_min"] for row in rows)
+    typer.echo(f"wrote {out}: {len(rows) - blank} masses, {blank} images without one")
+    if problems:
+        raise typer.Exit(SOMETHING_LEFT_OUT)
 
 
 @prepare.command("inbreast")
@@ -50,6 +87,7 @@ def prepare_inbreast(
     """Write the datalist of INbreast: one entry a mass, its contour drawn from the XML when it is needed."""
     from monai_rescunet.data import prepare_inbreast as prepare_collection
 
+    _check_out(out)
     _write(out, prepare_collection(root, n_splits=folds, seed=seed, strict=strict, spiculated=spiculated))
 
 
@@ -64,7 +102,15 @@ def prepare_cbis_ddsm(
     """Write the datalist of CBIS-DDSM: one entry a mass, the published test set kept aside."""
     from monai_rescunet.data import prepare_cbis_ddsm as prepare_collection
 
+    _check_out(out)
     _write(out, prepare_collection(root, n_splits=folds, seed=seed, strict=strict))
+
+
+def _check_out(out: Path) -> None:
+    """Refuse an output before the work is done for it."""
+    from monai_rescunet.data.datalists.datalist import check_replaceable
+
+    check_replaceable(out)
 
 
 def _write(out: Path, report: CollectionReport) -> None:

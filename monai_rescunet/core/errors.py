@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 EMPTY_MASK = "the mask is empty; expected at least one pixel of a mass: correct the mask or leave it out"
 
 
@@ -17,3 +20,35 @@ def input_error_behind(error: BaseException | None) -> InputError | None:
     while error is not None and not isinstance(error, InputError):
         error = error.__cause__ or error.__context__
     return error
+
+
+class LeftOutError(InputError):
+    """Some images or masses could not be used; the others have their results.
+
+    Attributes:
+        left_out: one line for each fault: the file, what was found, what to do.
+        results: what `monai_rescunet.predict` returns of the others.
+    """
+
+    def __init__(self, message: str, left_out: Sequence[str] = (), results: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.left_out, self.results = list(left_out), list(results)
+
+
+def fault_of(error: BaseException, name: str) -> InputError:
+    """Return the `InputError` behind an error that one image raised, or one that tells of it in a line.
+
+    Args:
+        error: of any kind: a library's own says nothing of the file.
+        name: of the image.
+    """
+    fault = input_error_behind(error)
+    if fault is not None:
+        return fault
+    first = error
+    while first.__cause__ is not None:  # MONAI wraps what a transform raises
+        first = first.__cause__
+    reason = " ".join(f"{type(first).__name__}: {first}".split())
+    fault = InputError(f"{name}: cannot be analysed ({reason}); the file is damaged or of a kind that is not read")
+    fault.__cause__ = error
+    return fault

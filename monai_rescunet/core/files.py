@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -27,17 +27,16 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            try:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            with temporary.open("xb") as file:  # made with the rights that any new file gets
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())  # network disks and quotas tell of a lack of room only then
-                temporary.chmod(0o666 & ~_umask())
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); choose an output folder with room") from error
 
@@ -53,23 +52,17 @@ def write_state(path: Path, state: Mapping[str, Any]) -> None:
     write_atomically(path, content.getvalue())
 
 
-def png_bytes(image: Image.Image) -> bytes:
-    """Return an image as the content of a PNG file."""
+def png_bytes(image: Image.Image, **options: Any) -> bytes:
+    """Return an image as the content of a PNG file; `options` are Pillow's."""
     content = BytesIO()
-    image.save(content, format="png")
+    image.save(content, format="png", **options)
     return content.getvalue()
 
 
-def digest(path: Path) -> str:
+def digest(path: str | Path) -> str:
     """Return the SHA-256 of a file's content."""
-    with path.open("rb") as file:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def relative_name(path: str | Path, folder: str | Path) -> str:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import torch
 from monai.metrics import compute_confusion_matrix_metric, get_confusion_matrix
-from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from monai_rescunet.core.classes import BENIGN, MALIGNANT
+from monai_rescunet.core.classes import MALIGNANT
 from monai_rescunet.transforms.histogram import GREY_LEVELS, quantise
 
-__all__ = ["SEGMENTATION_METRICS", "PixelROC", "classification_metrics", "segmentation_metrics"]
+__all__ = [
+    "SEGMENTATION_METRICS",
+    "PixelROC",
+    "classification_metrics",
+    "count_levels",
+    "segmentation_metrics",
+    "weighted_classification",
+]
 
 # ours and MONAI's names; table I's columns
 SEGMENTATION_METRICS = {
@@ -59,7 +64,7 @@ class PixelROC:
     """
 
     def __init__(self) -> None:
-        self.histograms = np.zeros((2, GREY_LEVELS), dtype=np.int64)  # outside, inside
+        self.counts = np.zeros((2, GREY_LEVELS), dtype=np.int64)  # outside, inside
 
     def update(self, discriminative_map: Tensor, truth: Tensor) -> None:
         """Add the pixels of one mass.
@@ -68,16 +73,25 @@ class PixelROC:
             discriminative_map: M in [0, 1], `(1, *spatial)`.
             truth: annotated mass, bool, `(1, *spatial)`.
         """
-        levels = quantise(discriminative_map).cpu()
-        for side, inside in enumerate((~truth.cpu(), truth.cpu())):
-            self.histograms[side] += torch.bincount(levels[inside], minlength=GREY_LEVELS).numpy()
+        self.counts += count_levels(quantise(discriminative_map).cpu().numpy(), truth.cpu().numpy(), (False, True))
 
     def auc(self) -> float | None:
         """Return the area under the curve; None where there are pixels of one kind only."""
-        if (self.histograms.sum(axis=1) == 0).any():
+        if (self.counts.sum(axis=1) == 0).any():
             return None
         levels = np.tile(np.arange(GREY_LEVELS), 2)
-        return float(roc_auc_score(np.repeat([0, 1], GREY_LEVELS), levels, sample_weight=self.histograms.ravel()))
+        return float(roc_auc_score(np.repeat([0, 1], GREY_LEVELS), levels, sample_weight=self.counts.ravel()))
+
+
+def count_levels(levels: np.ndarray, truth: np.ndarray, kinds: Sequence[int]) -> np.ndarray:
+    """Return how many pixels of each kind have each grey level of M, `(kinds, 256)`, int64.
+
+    Args:
+        levels: grey levels, 0 to 255, of any shape.
+        truth: what each pixel is, of the same shape.
+        kinds: the values of `truth` to count.
+    """
+    return np.stack([np.bincount(levels[truth == kind], minlength=GREY_LEVELS) for kind in kinds])
 
 
 def classification_metrics(
@@ -95,24 +109,41 @@ def classification_metrics(
     Returns:
         `accuracy, recall, specificity, precision, f1, auc`; None for what the set cannot say (one class only).
     """
-    figures: dict[str, float | None] = dict.fromkeys(
-        ("accuracy", "recall", "specificity", "precision", "f1", "auc"), None
-    )
-    if not truths:
-        return figures
-    truth = np.array([name == MALIGNANT for name in truths])
-    decided = np.array([name == MALIGNANT for name in decisions])
-    missed = np.array([name not in (BENIGN, MALIGNANT) for name in decisions])
-    decided = np.where(missed, ~truth, decided)
-    figures["accuracy"] = float(accuracy_score(truth, decided))
-    options: dict[str, Any] = {"zero_division": np.nan}
-    for name, value in (
-        ("recall", recall_score(truth, decided, **options)),
-        ("specificity", recall_score(~truth, ~decided, **options)),
-        ("precision", precision_score(truth, decided, **options)),
-        ("f1", f1_score(truth, decided, **options)),
-    ):
-        figures[name] = None if np.isnan(value) else float(value)
-    if 0 < truth.sum() < len(truth):
-        figures["auc"] = float(roc_auc_score(truth, scores))
-    return figures
+    figures = weighted_classification(truths, decisions, scores, np.ones((1, len(truths))))
+    return {name: None if np.isnan(value[0]) else float(value[0]) for name, value in figures.items()}
+
+
+def weighted_classification(
+    truths: Sequence[str], decisions: Sequence[str], scores: Sequence[float], weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the figures of `classification_metrics` for several samples of the masses, `(samples,)` each.
+
+    Args:
+        truths, decisions, scores: as there.
+        weights: how often each mass counts, `(samples, masses)`.
+
+    Returns:
+        The same names; NaN for what a sample cannot say.
+    """
+    truth = np.asarray(truths, dtype=object)
+    malignant, right = truth == MALIGNANT, truth == np.asarray(decisions, dtype=object)
+    tp, fn = weights @ (malignant & right), weights @ (malignant & ~right)
+    tn, fp = weights @ (~malignant & right), weights @ (~malignant & ~right)
+    # masses by their scores: a malignant one is above all benign ones of lower scores, and beside those of its own
+    levels, place = np.unique(np.asarray(scores, dtype=float), return_inverse=True)
+    above, below = np.zeros((2, len(levels), len(weights)))
+    np.add.at(above, place[malignant], weights[:, malignant].T)
+    np.add.at(below, place[~malignant], weights[:, ~malignant].T)
+    pairs = (above * (below.cumsum(axis=0) - below / 2)).sum(axis=0)
+    return {
+        "accuracy": _ratio(tp + tn, tp + tn + fp + fn),
+        "recall": _ratio(tp, tp + fn),
+        "specificity": _ratio(tn, tn + fp),
+        "precision": _ratio(tp, tp + fp),
+        "f1": _ratio(2 * tp, 2 * tp + fp + fn),
+        "auc": _ratio(pairs, (tp + fn) * (tn + fp)),
+    }
+
+
+def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.divide(a, b, out=np.full(np.shape(a), np.nan), where=np.asarray(b) > 0)

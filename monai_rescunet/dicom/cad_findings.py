@@ -15,7 +15,7 @@ from monai_rescunet.core.errors import InputError
 from monai_rescunet.dicom.codes import DECISIONS
 from monai_rescunet.dicom.segmentation import tracking_id
 from monai_rescunet.dicom.source import read_source, size_of
-from monai_rescunet.results.outline import number_of, outline_of
+from monai_rescunet.results.outline import centre_of, number_of, outline_of, polygon_of
 
 __all__ = ["CadFinding", "CadImage", "cad_image"]
 
@@ -105,8 +105,8 @@ def _finding(
         return None
     return CadFinding(
         name=tracking_id(header, mass),
-        centre=_middle(mass, source) if outline is None else outline.centre(),
-        outline=None if outline is None else outline.polygon(),
+        centre=_middle(mass, source) if outline is None else centre_of(outline),
+        outline=None if outline is None else polygon_of(outline),
         certainty=_percent(mass, "found", source),
         probability=_percent(mass, "probability", source),
     )

@@ -14,10 +14,11 @@ from pydicom.sr.coding import Code
 from monai_rescunet import __version__
 from monai_rescunet.core.classes import BENIGN, MALIGNANT
 from monai_rescunet.core.provenance import Provenance
+from monai_rescunet.core.result_names import DICOM_MANUFACTURER
 
 ALGORITHM = "monai_rescunet"
 FINDER = "monai_rescunet finder"
-MANUFACTURER = "monai_rescunet developers"
+MANUFACTURER = DICOM_MANUFACTURER
 MODEL = "ResCU-Net with mixed supervision"
 
 SCHEME = "99RESCUNET"
@@ -57,6 +58,7 @@ THRESHOLDS = {
 SHARES = {"found": codes.DCM.CertaintyOfFinding, "probability": codes.DCM.ProbabilityOfCancer}
 """What is told in percent: the finder's confidence, and the calibrated score."""
 AREA_METHODS = {
+    "reconstructed": _own("reconstructed", "Pixel spacing of a reconstructed plane in the patient"),
     "calibrated": _own("calibrated", "Calibrated pixel spacing"),
     "estimated": _own("estimated", "Detector spacing over estimated magnification"),
     "detector": _own("detector", "Detector spacing, magnification not corrected"),

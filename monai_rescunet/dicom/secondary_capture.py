@@ -13,7 +13,7 @@ from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian
 
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.data.readers.dicom import mammogram_picture
+from monai_rescunet.data.readers.mammogram import mammogram_picture
 from monai_rescunet.dicom.source import LOSSY, equipment, finish, read_source, reference_of, reference_to, size_of
 from monai_rescunet.results.label_painter import LabelPainter
 from monai_rescunet.results.outline import outlined
@@ -39,7 +39,7 @@ def to_secondary_capture(
     """
     image = read_source(source)
     size = size_of(image)
-    drawn = _draw(source, masses, image) if picture is None else picture.convert("RGB")
+    drawn = (_draw(source, masses, image) if picture is None else picture).convert("RGB")
     if drawn.size != size:
         raise InputError(
             f"{source}: the picture has the size {drawn.size}; expected {size}, the image's columns and rows"
@@ -69,5 +69,5 @@ def _draw(source: str | Path, masses: Sequence[Mapping[str, Any]], image: pydico
     size = size_of(image)
     painter = LabelPainter(size)
     for mass, outline in outlined(masses, size_of(image), source):
-        painter.add(outline.whole(size), mass)
-    return draw_overlay(mammogram_picture(Path(source)), painter.label, painter.captions)
+        painter.add(outline, mass)
+    return draw_overlay(mammogram_picture(Path(source)), painter.label, painter.captions, painter.regions)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import gc
 import json
 import logging
-import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +18,8 @@ import yaml
 from monai.bundle import ConfigParser, ConfigWorkflow
 from torch import nn
 
+from monai_rescunet.configs.parser import literal
+from monai_rescunet.configs.settings import SUPERVISIONS, check_name, check_setting
 from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.core.errors import InputError, input_error_behind
 from monai_rescunet.data import read_datalist
@@ -27,22 +27,10 @@ from monai_rescunet.networks import NETWORKS, get_network
 
 __all__ = ["SUPERVISIONS", "Experiment", "Run", "find_network", "read_settings", "run_workflow"]
 
-SUPERVISIONS = ("binary", "mixed")
 TRAIN = ("train.yaml", "paper.yaml")
 OWN_NAMES = (
     "bundle_root", "dataset_dir", "datalist", "output_dir", "network", "supervision", "fold", "checkpoint", "resume",
 )  # fmt: skip
-LEAST = {
-    "max_epochs": 1,
-    "batch_size": 1,
-    "val_interval": 1,
-    "roi_size": 32,
-    "features": 1,
-    "seed": 0,
-    "num_workers": 0,
-}
-"""Settings that are whole numbers or lists of them, and the least they can be: the networks halve a side five times."""
-
 # MONAI tells that a caller keeps its own logging, as this one does, three times a run
 logging.getLogger("monai.bundle.workflows").setLevel(logging.ERROR)
 
@@ -124,10 +112,10 @@ class Experiment:
         folder = self.out / run.name
         return {
             **self.settings,
-            "bundle_root": str(bundle_root()),
-            "dataset_dir": str(self.dataset_dir),
-            "datalist": str(self.datalist),
-            "output_dir": str(folder),
+            "bundle_root": literal(str(bundle_root())),
+            "dataset_dir": literal(str(self.dataset_dir)),
+            "datalist": literal(str(self.datalist)),
+            "output_dir": literal(str(folder)),
             "network": run.path,
             "supervision": run.supervision,
             "fold": run.fold,
@@ -185,13 +173,16 @@ def find_network(name: str) -> tuple[str, str]:
         found = locate(name)
         if not (isinstance(found, type) and issubclass(found, nn.Module)):
             raise InputError(f"network is {name!r}, which is no importable class of a network; give its whole path")
-        return found.__name__, name
+        return _name_of(found), name
     try:
         network = get_network(name)
     except ValueError as error:
         raise InputError(str(error)) from None
-    told = next(row.name for row in NETWORKS.values() if row.cls is network)
-    return told, f"{network.__module__}.{network.__qualname__}"
+    return _name_of(network), f"{network.__module__}.{network.__qualname__}"
+
+
+def _name_of(network: type[nn.Module]) -> str:
+    return next((row.name for row in NETWORKS.values() if row.cls is network), network.__name__)
 
 
 def read_settings(assignments: Sequence[str]) -> dict[str, Any]:
@@ -201,7 +192,7 @@ def read_settings(assignments: Sequence[str]) -> dict[str, Any]:
         InputError: no name of train.yaml, one that the experiment itself sets, or a value of another kind than the
             config's own.
     """
-    names = ConfigParser(ConfigParser.load_config_files(_files((*TRAIN, "evaluate.yaml"))))
+    config = ConfigParser(ConfigParser.load_config_files(_files((*TRAIN, "evaluate.yaml"))))
     settings = {}
     for text in assignments:
         name, equals, value = text.partition("=")
@@ -209,41 +200,16 @@ def read_settings(assignments: Sequence[str]) -> dict[str, Any]:
             raise InputError(f"--set is {text!r}; expected name=value")
         if name in OWN_NAMES:
             raise InputError(f"--set {name}: the experiment sets it itself; see its options")
-        if name not in names:
-            near = difflib.get_close_matches(name, names.get(), n=1)
-            raise InputError(f"--set {name}: train.yaml has no such name" + (f"; is it {near[0]}?" if near else ""))
         try:
             settings[name] = json.loads(value)  # YAML takes 1e-3 for a text
         except ValueError:
             settings[name] = yaml.safe_load(value)
-        _check_setting(name, settings[name], names[name])
+        try:
+            check_name(name, config, "train.yaml")
+            settings[name] = check_setting(name, settings[name], config.get(name))
+        except InputError as error:
+            raise InputError(f"--set {text}: {error}") from None
     return settings
-
-
-def _check_setting(name: str, value: Any, own: Any) -> None:
-    """Refuse a value that is not of the kind of the config's own; expressions may become anything."""
-    if name in LEAST:
-        numbers = value if isinstance(own, list) else [value]
-        told = f"{'a list of whole numbers' if isinstance(own, list) else 'a whole number'} from {LEAST[name]}"
-        right = _kind(numbers) == "a list of numbers" and all(
-            isinstance(number, int) and number >= LEAST[name] for number in numbers
-        )
-    else:
-        told = _kind(own)
-        right = "" in (told, _kind(value)) or told == _kind(value)
-    if not right:
-        raise InputError(f"--set {name} is {value!r}; expected {told}, such as {own!r}")
-
-
-def _kind(value: Any) -> str:
-    """Return what a value of a config is; nothing where that is open."""
-    if value is None or isinstance(value, dict) or (isinstance(value, str) and value.startswith(("$", "@", "%"))):
-        return ""
-    if isinstance(value, bool | str):
-        return "true or false" if isinstance(value, bool) else "a text"
-    if isinstance(value, list):
-        return "a list of numbers" if value and {_kind(item) for item in value} == {"a number"} else "a list"
-    return "a number" if isinstance(value, int | float) and math.isfinite(value) else type(value).__name__
 
 
 def _files(names: Sequence[str]) -> list[str]:

@@ -19,6 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from monai_rescunet.core.classes import BENIGN, CLASS_VALUES, MALIGNANT, NO_LESION, PAPER_GREY_LEVELS
 from monai_rescunet.core.files import write_atomically
 from monai_rescunet.decisions.calibration import fit_calibration
+from monai_rescunet.decisions.metrics import count_levels
 from monai_rescunet.experiments.finished import Results
 from monai_rescunet.experiments.otsu_modes import compare_otsu_modes, thresholds_of
 
@@ -82,8 +83,8 @@ def roc_curves(results: Results, networks: list[str]) -> Plot:
         for _, rows in masses.groupby("fold"):
             classes.append(((rows["class"] == MALIGNANT).to_numpy(), rows["score"].to_numpy(), None))
             inside, levels = maps["truth"][rows.index] > 0, maps["map"][rows.index]
-            counts = [np.bincount(levels[side], minlength=256) for side in (~inside, inside)]
-            pixels.append((np.repeat([False, True], 256), np.tile(np.arange(256), 2), np.concatenate(counts)))
+            counts = count_levels(levels, inside, (False, True))
+            pixels.append((np.repeat([False, True], 256), np.tile(np.arange(256), 2), counts.ravel()))
         _draw_roc(left, network, classes)
         _draw_roc(right, network, pixels)
     for axes, title in ((left, "(a) classification"), (right, "(b) segmentation, pixels")):
@@ -139,13 +140,13 @@ def histogram_of_maps(results: Results, networks: list[str]) -> Plot:
     maps = results.maps(network, "mixed")
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     axes = figure.subplots()
-    for name, value in (("background", 0), *CLASS_VALUES.items()):
-        counts = np.bincount(maps["map"][maps["truth"] == value], minlength=256)
+    kinds = {"background": 0, **CLASS_VALUES}
+    for name, counts in zip(kinds, count_levels(maps["map"], maps["truth"], tuple(kinds.values())), strict=True):
         axes.stairs(counts / max(counts.sum(), 1), np.arange(257) - 0.5, label=name)
-    for fold, thresholds in sorted(thresholds_of(results, network).items()):
-        for line, (level, style) in enumerate(zip(thresholds, ("--", ":"), strict=True)):
-            axes.axvline(level, color="0.3", linestyle=style, linewidth=0.9,
-                         label=("λ1", "λ2")[line] + ", one line a fold" if fold == 0 else None)  # fmt: skip
+    for number, thresholds in enumerate(thresholds_of(results, network).values()):
+        for name, level, style in zip(("λ1", "λ2"), thresholds, ("--", ":"), strict=True):
+            label = f"{name}, one line a fold" if number == 0 else None
+            axes.axvline(level, color="0.3", linestyle=style, linewidth=0.9, label=label)
     axes.set(xlabel="grey level of M", ylabel="share of the pixels", yscale="log", xlim=(0, 255))
     axes.legend(fontsize="small")
     caption = f"Grey levels of {network}'s maps on held-out masses, and λ1 and λ2 fitted on the training folds."

@@ -13,6 +13,7 @@ import yaml
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
+from monai_rescunet.configs.parser import literal
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import digest, write_atomically
 from monai_rescunet.experiments.environment import environment
@@ -98,11 +99,11 @@ def do_run(experiment: Experiment, run: Run) -> None:
         run_workflow(training)
     problem = None
     try:
-        run_workflow(experiment.workflow(run, "evaluate.yaml", "thresholds.yaml", checkpoint=str(checkpoint)))
+        run_workflow(experiment.workflow(run, "evaluate.yaml", "thresholds.yaml", checkpoint=literal(str(checkpoint))))
     except InputError as error:  # the other modes of Otsu have their answers all the same
         problem = str(error).replace(str(folder), folder.name)
         logger.warning("%s: mode fixed has no thresholds: %s", run.name, problem)
-    run_workflow(experiment.workflow(run, "evaluate.yaml", checkpoint=str(checkpoint), save_maps=True))
+    run_workflow(experiment.workflow(run, "evaluate.yaml", checkpoint=literal(str(checkpoint)), save_maps=True))
     _remove(folder, "checkpoint_epoch=*.pt")
     finished: dict[str, Any] = {
         "network": run.network,

@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon
 
-from monai_rescunet.core.classes import MALIGNANT
-from monai_rescunet.decisions.metrics import SEGMENTATION_METRICS
+from monai_rescunet.decisions.metrics import SEGMENTATION_METRICS, weighted_classification
 
 __all__ = [
     "CLASSIFICATION_METRICS",
@@ -91,23 +90,8 @@ def classification_figures(masses: pd.DataFrame, weights: np.ndarray) -> dict[st
     """
     if masses["score"].isna().all():
         return {name: np.full(len(weights), np.nan) for name in CLASSIFICATION_METRICS}
-    malignant = (masses["class"] == MALIGNANT).to_numpy()
-    right = (masses["decision"] == masses["class"]).to_numpy()
-    tp, fn = weights @ (malignant & right), weights @ (malignant & ~right)
-    tn, fp = weights @ (~malignant & right), weights @ (~malignant & ~right)
-    scores = masses["score"].to_numpy(float)
-    above = scores[malignant][:, None] - scores[~malignant]
-    order = (above > 0) + 0.5 * (above == 0)  # of every malignant and every benign mass
-    of_malignant, of_benign = weights[:, malignant], weights[:, ~malignant]
-    pairs = of_malignant.sum(axis=1) * of_benign.sum(axis=1)
-    return {
-        "accuracy": _ratio(tp + tn, tp + tn + fp + fn),
-        "recall": _ratio(tp, tp + fn),
-        "specificity": _ratio(tn, tn + fp),
-        "precision": _ratio(tp, tp + fp),
-        "f1": _ratio(2 * tp, 2 * tp + fp + fn),
-        "auc": _ratio((of_malignant @ order * of_benign).sum(axis=1), pairs),
-    }
+    decided = masses["decision"].fillna("")
+    return weighted_classification(masses["class"].tolist(), decided.tolist(), masses["score"].tolist(), weights)
 
 
 def estimate(masses: pd.DataFrame, figures: Figures, seed: int = 0) -> dict[str, Estimate]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from monai_rescunet.decisions.metrics import (
     classification_metrics,
     segmentation_metrics,
 )
+from monai_rescunet.training.processes import gather_in_turn
 
 __all__ = ["MassEvaluation"]
 
@@ -123,9 +123,8 @@ class MassEvaluation:
 
     def _gather(self) -> None:
         """Bring the masses of all processes together, in every process."""
-        rows, histograms = zip(*idist.all_gather([self.rows, self.roc.histograms]), strict=True)
-        self.rows = [row for in_turn in zip_longest(*rows) for row in in_turn if row is not None]
-        self.roc.histograms = sum(histograms)
+        self.rows = gather_in_turn(self.rows)
+        self.roc.counts = sum(gather_in_turn([self.roc.counts]))
 
     def _complete(self, engine: Engine) -> None:
         self._gather()

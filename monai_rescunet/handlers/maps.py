@@ -6,16 +6,18 @@ import logging
 from io import BytesIO
 from pathlib import Path
 
+import ignite.distributed as idist
 import numpy as np
+import torch
 from ignite.engine import Engine, Events
-from monai.utils import convert_to_numpy
-from torch import Tensor
+from monai.utils import convert_to_numpy, convert_to_tensor
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import write_atomically
 from monai_rescunet.decisions.thresholds import save_thresholds
-from monai_rescunet.transforms import calibrate_thresholds
-from monai_rescunet.transforms.histogram import quantise
+from monai_rescunet.training.processes import gather_in_turn
+from monai_rescunet.transforms.histogram import GREY_LEVELS, histogram, quantise
+from monai_rescunet.transforms.otsu import thresholds_of_histogram
 
 __all__ = ["FitThresholds", "SaveMaps"]
 
@@ -26,7 +28,7 @@ class SaveMaps:
     """Keep every region of interest with its truth and its map M in `maps.npz`, in the order of `per_image.csv`.
 
     The file holds three arrays `(masses, columns, rows)`, uint8: `image` (0 to 255 for 0 to 1), `truth` (the label map)
-    and `map` (grey levels of M).
+    and `map` (grey levels of M). Of several processes the first one writes the masses of all.
 
     Args:
         output_dir: where to write.
@@ -42,23 +44,25 @@ class SaveMaps:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._write)
 
     def _reset(self) -> None:
-        self.arrays: dict[str, list[np.ndarray]] = {"image": [], "truth": [], "map": []}
+        self.masses: list[list[np.ndarray]] = []
 
     def _update(self, engine: Engine) -> None:
         for output in engine.state.output:
             values = (quantise(output["image"].clamp(0, 1)), output["label"], quantise(output["pred"]))
-            for kept, value in zip(self.arrays.values(), values, strict=True):
-                kept.append(convert_to_numpy(value)[0].astype(np.uint8))
+            self.masses.append([convert_to_numpy(value)[0].astype(np.uint8) for value in values])
 
     def _write(self) -> None:
-        content = BytesIO()
-        image, truth, levels = (np.stack(kept) for kept in self.arrays.values())
-        np.savez_compressed(content, image=image, truth=truth, map=levels)
-        write_atomically(self.path, content.getvalue())
+        image, truth, levels = map(np.stack, zip(*gather_in_turn(self.masses), strict=True))
+        if idist.get_rank() == 0:
+            content = BytesIO()
+            np.savez_compressed(content, image=image, truth=truth, map=levels)
+            write_atomically(self.path, content.getvalue())
 
 
 class FitThresholds:
     """Fit lambda1 and lambda2 of mode `fixed` on all maps that an evaluator sees, and keep them beside the weights.
+
+    Several processes fit them together, and the first one writes.
 
     Args:
         checkpoint: the weights that made the maps.
@@ -76,15 +80,19 @@ class FitThresholds:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._fit)
 
     def _reset(self) -> None:
-        self.levels: list[Tensor] = []  # one byte a pixel, for collections of any size
+        self.masses, self.counts = 0, torch.zeros(1, GREY_LEVELS, dtype=torch.int64)
 
     def _update(self, engine: Engine) -> None:
-        self.levels += [quantise(output["pred"]).byte().cpu() for output in engine.state.output]
+        for output in engine.state.output:
+            self.masses += 1
+            self.counts += histogram(convert_to_tensor(output["pred"], track_meta=False).reshape(1, -1)).cpu()
 
     def _fit(self) -> None:
+        masses, counts = sum(gather_in_turn([self.masses])), sum(gather_in_turn([self.counts]))
         try:
-            lambda1, lambda2 = calibrate_thresholds(levels / 255 for levels in self.levels)
+            lambda1, lambda2 = thresholds_of_histogram(counts)
         except ValueError as error:
             raise InputError(f"{self.checkpoint}: {error}") from error
-        path = save_thresholds(lambda1, lambda2, len(self.levels), self.checkpoint)
-        logger.info("lambda1 %d and lambda2 %d from %d masses: %s", lambda1, lambda2, len(self.levels), path)
+        if idist.get_rank() == 0:
+            path = save_thresholds(lambda1, lambda2, masses, self.checkpoint)
+            logger.info("lambda1 %d and lambda2 %d from %d masses: %s", lambda1, lambda2, masses, path)

@@ -2,70 +2,75 @@
 
 from __future__ import annotations
 
-import gzip
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from io import BytesIO
-from itertools import chain, count
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import nibabel
-import numpy as np
-import pandas as pd
-import torch
+import ignite.distributed as idist
+import torch.distributed as dist
 from ignite.engine import Engine, Events
-from monai.utils import convert_to_tensor
+from monai.data import partition_dataset
 from PIL import Image
-from scipy import ndimage
-from torch import Tensor
 
-from monai_rescunet.core.classes import CLASS_VALUES, COLOURS, NO_LESION, UNDECIDED, WHOLE_IMAGE
-from monai_rescunet.core.errors import InputError
-from monai_rescunet.core.files import png_bytes, relative_name, write_atomically
+from monai_rescunet.core.errors import InputError, fault_of
+from monai_rescunet.core.files import relative_name, write_atomically
 from monai_rescunet.core.provenance import Provenance
-from monai_rescunet.data.readers.dicom import mammogram_picture
-from monai_rescunet.data.readers.mammogram import MammogramReader, image_format, image_stem
-from monai_rescunet.decisions.metrics import segmentation_metrics
-from monai_rescunet.results.label_painter import LabelPainter
-from monai_rescunet.results.overlay import draw_overlay
+from monai_rescunet.core.result_names import DICOM_SUFFIXES, OVERLAY_SUFFIX, TABLE
+from monai_rescunet.data.datalists.lenient import ImageOfMasses, LeftOut, masses_of
+from monai_rescunet.results.image_files import (
+    NOWHERE,
+    ImageResult,
+    drawn,
+    label_suffix,
+    remove_stale,
+    write_label,
+    write_overlay,
+)
+from monai_rescunet.results.names import check_free, choose_stems, source_of, stem_of_label_map
+from monai_rescunet.results.page import save_thumbnail, write_page
+from monai_rescunet.results.rows import mass_row, no_finding_row
+from monai_rescunet.results.table import ResultsTable
 
 __all__ = ["SaveMassResults"]
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = (
-    "image", "mass", "box", "decision", "score", "probability", "lambda1", "lambda2",
-    "area_px", "area_mm2", "spacing_source", "dice",
-)  # fmt: skip
-
-TABLE = "results.csv"
-SUFFIXES = ("_label.png", "_label.nii.gz", "_overlay.png", "_seg.dcm", "_sr.dcm", "_cad.dcm", "_sc.dcm")
+AHEAD = 2  # images that may wait for being written
+NOT_OF_ROWS = ("overlay", "dicom")
+"""Settings that change what is written beside the table, and not its rows."""
 
 
-class SaveMassResults:
-    """Gather an evaluator's masses image by image and write what was found.
+class SaveMassResults(LeftOut):
+    """Take an evaluator's masses, image by image, and write what was found, in a thread of its own.
 
     An image gets `<stem>_label.png` (`.nii.gz` for NIfTI and DICOM), the label map in the image's own size, and
     `<stem>_overlay.png`; where masses overlap, the one with the higher score is painted. `results.csv` has one row a
-    mass, and after each image all rows so far. The rows stay in `rows` as well.
+    mass; those of an image are there as soon as its files are. Runs into one folder share the table, in which the rows
+    of an image judged anew are replaced. What goes wrong with one image is told, and costs that image alone. With
+    overlays, `index.html` shows the results in the end.
 
     Args:
-        output_dir: where to write; None to keep the rows only.
+        output_dir: where to write; None to keep the results in memory only.
         dataset_dir: images are named by their path below it.
         overlay: write overlays.
         calibration: gives the probability of malignancy of a score; None tells none.
-        keep_masks: keep the outlines in `masks`, bool, `(columns, rows)`, one for each of `rows`.
+        keep_masks: keep what was found of each image in `found` beside what is written.
         dicom: of a DICOM image write `<stem>_seg.dcm` (Segmentation), `<stem>_sr.dcm` (Structured Report),
             `<stem>_cad.dcm` (Mammography CAD SR) and `<stem>_sc.dcm` (Secondary Capture) too: those named, of `seg`,
             `sr`, `cad`, `sc`. They name the patient. One that cannot be made is warned of.
         provenance: the versions of bundle and weights that they are signed with.
-        mask_key, label_key, result_key: where postprocessing left the painted label map of the whole image, the
-            annotated one where there is one, and the result of the modified Otsu.
+        settings: what the results depend on; rows of other settings are not put beside them.
+        resume: leave out images whose masses have their rows already.
+        strict: raise the first error of writing.
+        share: this run's number and their count, where several runs share the images; None: the processes that
+            torchrun started do.
 
     Raises:
-        InputError: `dicom` names another kind, or highdicom, which DICOM results need, is not installed; while it runs,
-            a file of a result's name lies there that is no result, or that of another image.
+        InputError: `dicom` names another kind, or highdicom, which DICOM results need, is not installed; when a run
+            begins, the output folder has files that are no results, or those of other images or settings.
     """
 
     def __init__(
@@ -78,184 +83,212 @@ class SaveMassResults:
         dicom: Sequence[str] = (),
         provenance: Provenance | None = None,
         *,
-        mask_key: str = "mask",
-        label_key: str = "label",
-        result_key: str = "result",
+        settings: Mapping[str, Any] | None = None,
+        resume: bool = False,
+        strict: bool = False,
+        share: Sequence[int] | None = None,
     ) -> None:
+        super().__init__()
         self.output_dir = None if output_dir is None else Path(output_dir)
         self.dataset_dir = dataset_dir
         self.overlay, self.keep_masks, self.calibration = overlay, keep_masks, calibration
         self.dicom, self.provenance = _dicom_kinds(dicom), provenance
-        self.mask_key, self.label_key, self.result_key = mask_key, label_key, result_key
-        self._reset()
+        self.settings, self.resume, self.strict, self.share = dict(settings or {}), resume, strict, share
+        self.found: list[ImageResult] = []
+        self.written = 0
+        self._table: ResultsTable | None = None
+        self._stems: dict[str, str] = {}
+        self._thread: ThreadPoolExecutor | None = None
+        self._waiting: list[Future[None]] = []
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of this run, where they are kept: without an output folder, or with `keep_masks`."""
+        return [row for result in self.found for row in result.rows]
 
     def attach(self, engine: Engine) -> None:
-        """Attach to an evaluator; the masses of one image must follow one another."""
-        engine.add_event_handler(Events.STARTED, self._reset)
+        """Attach to an evaluator whose data loader tells it of the images; its batches are `ImageOfMasses`."""
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._update)
         engine.add_event_handler(Events.COMPLETED, self._complete)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self._give_up)
 
-    def _reset(self, *_: object) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self.masks: list[np.ndarray] = []
-        self._current: _ImageResult | None = None
-        self._stems: dict[str, str] = {}
-        self._earlier = None if self.output_dir is None else _images(self.output_dir / TABLE)
+    def select(self, entries: Sequence[Mapping[str, Any]]) -> Sequence[int]:
+        """Begin a run: look at the output folder, choose names, and return the indices of this process's images.
+
+        Raises:
+            InputError: the output folder has files that are no results, or those of other images or settings.
+        """
+        self.close()
+        self.found, self.left_out, self.written = [], [], 0
+        self.masses = sum(map(masses_of, entries))
+        number, count = self.share or (idist.get_rank(), idist.get_world_size())
+        todo = list(range(len(entries)))
+        if self.output_dir is not None:
+            names = [relative_name(entry["image"], self.dataset_dir) for entry in entries]
+            self._table = ResultsTable(self.output_dir, self.settings, (number, count))
+            if self.share is None and number > 0:
+                idist.barrier()  # the first process puts the folder in order
+            done = self._open(self._table, entries, names, in_charge=number == 0 and self.share is None)
+            if self.share is None and number == 0 < count - 1:
+                idist.barrier()
+            todo = [index for index in todo if names[index] not in done]
+            if done:
+                logger.warning("%d of %d images are done already and are left out", len(done), len(entries))
+            self.masses -= sum(masses_of(entry) for entry, name in zip(entries, names, strict=True) if name in done)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="results")
+        return todo if count == 1 else partition_dataset(todo, num_partitions=count)[number] if todo else []
+
+    def _open(
+        self, table: ResultsTable, entries: Sequence[Mapping[str, Any]], names: Sequence[str], in_charge: bool
+    ) -> set[str]:
+        """Return the images that are done."""
+        if in_charge:
+            table.lock()
+        table.read(names)
+        done = set()
+        if self.resume:
+            done = {name for name, entry in zip(names, entries, strict=True) if _is_done(entry, table.rows.get(name))}
+        if done:
+            table.check_settings()
+        elif set(table.rows) - set(names):
+            table.check_settings(ignored=NOT_OF_ROWS)
+        earlier = {image: stem_of_label_map(rows[0]["label_map"]) for image, rows in table.rows.items()}
+        self._stems = choose_stems(names, earlier)
+        sources = [source_of(entry["image"]) for entry in entries]
+        check_free(table.folder, zip((self._stems[name] for name in names), sources, strict=True))
+        if in_charge:
+            table.forget(set(names) - done)
+        elif self.share is not None:
+            table.begin_part(self.resume)
+        if in_charge or self.share is not None:
+            table.note_settings()
+        return done
 
     def _update(self, engine: Engine) -> None:
-        for entry, output in zip(engine.state.batch, engine.state.output, strict=True):
-            path = str(entry["image"].meta["filename_or_obj"])
-            mask = output[self.mask_key][0].cpu().numpy()
-            if self._current is None or self._current.path != path:
-                self._finish_image()
-                self._current = _ImageResult(path, entry["image"].meta, mask.shape, self.dicom, self.provenance)
-            row = self._row(path, entry, output)
-            self._current.add(row, mask)
-            self.rows.append(row)
-            if self.keep_masks:
-                self.masks.append(mask > 0)
+        image: ImageOfMasses = engine.state.batch
+        canvas, name = image.entry["canvas"], relative_name(image.path, self.dataset_dir)
+        label_map = self._label_map(name, canvas.meta)
+        rows = [
+            mass_row(name, canvas.meta, entry, output, self.calibration, label_map)
+            for entry, output in zip(image.masses, engine.state.output, strict=True)
+        ]
+        self._finish(ImageResult(image.path, canvas, rows, [output["outline"] for output in engine.state.output]))
 
-    def _row(self, path: str, entry: Mapping[str, Any], output: Mapping[str, Any]) -> dict[str, Any]:
-        result, mask, meta = output[self.result_key], output[self.mask_key], entry["image"].meta
-        area = int((mask > 0).sum())
-        dice = None
-        if entry.get(self.label_key) is not None:
-            truth = convert_to_tensor(entry[self.label_key], track_meta=False, device=mask.device)
-            dice = segmentation_metrics(mask > 0, _own_mass(truth > 0, entry["roi"]["box"]))["dice"]
-        return {
-            "image": relative_name(path, self.dataset_dir),
-            "mass": entry.get("mass", 0),
-            "box": _describe(entry["roi"]),
-            "decision": result["decision"],
-            "score": result["score"],
-            "probability": self._probability(result) if entry["roi"]["source"] not in ("image", "point") else None,
-            "lambda1": result["lambda1"],
-            "lambda2": result["lambda2"],
-            "area_px": area,
-            "area_mm2": area * float(np.prod(np.asarray(meta["spacing"]))) if "spacing" in meta else None,
-            "spacing_source": meta["spacing_source"],
-            "dice": dice,
-        }
+    def without_masses(self, image: ImageOfMasses) -> None:
+        """Write that nothing was found in an image; its `found` is the highest confidence that was seen."""
+        canvas, name = image.entry["canvas"], relative_name(image.path, self.dataset_dir)
+        row = no_finding_row(name, canvas.meta, image.entry.get("found"), self._label_map(name, canvas.meta))
+        self._finish(ImageResult(image.path, canvas, [row]))
 
-    def _probability(self, result: Mapping[str, Any]) -> float | None:
-        if self.calibration is None or result["score"] is None or result["decision"] == NO_LESION:
-            return None
-        return self.calibration(float(result["score"]))
+    def _label_map(self, name: str, meta: Mapping[str, Any]) -> str | None:
+        return None if self.output_dir is None else f"{self._stems[name]}{label_suffix(meta)}"
 
-    def _finish_image(self) -> None:
-        if self._current is None or self.output_dir is None:
+    def _finish(self, result: ImageResult) -> None:
+        """Have an image written, at once where an error is to end the run, while others go on where not."""
+        if self.output_dir is None or self._thread is None or self.strict:
+            self._write(result)
             return
-        if self._current.path in self._stems.values():
-            raise InputError(f"{self._current.path}: its masses do not follow one another; sort the entries by image")
-        stem = self._stem(self._current.path)
-        self._check_free(stem, relative_name(self._current.path, self.dataset_dir))
-        self._current.write(self.output_dir, stem, self.overlay)
-        self._write_table()
+        while len(self._waiting) >= AHEAD:
+            self._waiting.pop(0).result()
+        self._waiting.append(self._thread.submit(self._write, result))
 
-    def _check_free(self, stem: str, image: str) -> None:
-        """Refuse to write over what is no result of an earlier run, or that of another image."""
-        files = [Path(self.output_dir or "") / f"{stem}{suffix}" for suffix in SUFFIXES]
-        taken = [path.name for path in files if path.exists()]
-        if not taken:
+    def _write(self, result: ImageResult) -> None:
+        try:
+            if self.output_dir is not None:
+                self._write_files(result, self.output_dir)
+            if self._table is not None:
+                self._table.append(result.rows)
+        except Exception as error:
+            fault = fault_of(error, result.path)
+            if self.strict:
+                raise fault from error
+            self.leave_out([str(fault)] * len(result.rows))
             return
-        if self._earlier is None:
-            raise InputError(f"{files[0].parent}: has {taken[0]} and no {TABLE}; choose another output folder")
-        owner = next((other for other in self._earlier if image_stem(Path(other)) == stem), image)
-        if owner != image:
-            raise InputError(f"{files[0].parent}: has {taken[0]} of {owner} already; choose another output folder")
+        self.written += len(result.rows)
+        if self.keep_masks or self.output_dir is None:
+            self.found.append(result)
 
-    def _stem(self, path: str) -> str:
-        """Return the image's stem, with its folders before it where another image has the same."""
-        relative = Path(relative_name(path, self.dataset_dir))
-        bare = relative.name.removesuffix(".gz")
-        full = "__".join((*relative.parent.parts, bare)).replace("/", "")
-        names = chain((image_stem(relative), bare, full), (f"{full}__{number}" for number in count(2)))
-        stem = next(name for name in names if name not in self._stems)
-        self._stems[stem] = path
-        return stem
+    def _write_files(self, result: ImageResult, folder: Path) -> None:
+        stem, source = self._stems[result.rows[0]["image"]], source_of(result.path)
+        painter = result.painter()
+        label = painter.label
+        write_label(folder, stem, label, source, result.canvas.meta)
+        written = [label_suffix(result.canvas.meta)]
+        picture = drawn(result, painter, label) if result.canvas.picture is not None else None
+        if self.overlay and picture is not None:
+            write_overlay(folder, stem, picture, source)
+            save_thumbnail(picture, folder, stem)
+            written.append(OVERLAY_SUFFIX)
+        if self.dicom:
+            for kind, content in self._dicom_results(result, picture).items():
+                write_atomically(folder / f"{stem}{DICOM_SUFFIXES[kind]}", content)
+                written.append(DICOM_SUFFIXES[kind])
+        remove_stale(folder, stem, written)
+
+    def _dicom_results(self, result: ImageResult, picture: Image.Image | None) -> dict[str, bytes]:
+        """Return the contents of those DICOM results that can be made; the others are warned of."""
+        from monai_rescunet.dicom import attempt_dicom_results
+
+        if "sop_instance_uid" not in result.canvas.meta:
+            logger.warning("%s: is no DICOM image, so that there is no DICOM result of it", result.path)
+            return {}
+        masses = [
+            {**row, "mask": outline.mask, "corner": outline.corner}
+            for row, outline in zip_longest(result.rows, result.outlines, fillvalue=NOWHERE)
+        ]
+        contents, faults = attempt_dicom_results(
+            result.path, masses, self.dicom, provenance=self.provenance, picture=picture
+        )
+        for kind, fault in faults.items():
+            logger.warning("no %s: %s", kind, fault)
+        return contents
 
     def _complete(self, engine: Engine) -> None:
-        self._finish_image()
-        self._current = None
-        if self.output_dir is not None:
-            self._write_table()
-            logger.info("wrote %d masses to %s", len(self.rows), self.output_dir / TABLE)
+        self._drain()
+        if self.share is None and idist.get_world_size() > 1:
+            self._gather()
+        if self.output_dir is not None and (self.share is not None or idist.get_rank() == 0):
+            logger.info("wrote %d masses to %s", self.written, self.output_dir)
+            if self.overlay and (self.output_dir / TABLE).is_file():
+                write_page(self.output_dir)
+        self.close()
 
-    def _write_table(self) -> None:
-        table = pd.DataFrame(self.rows, columns=list(COLUMNS)).astype({"lambda1": "Int64", "lambda2": "Int64"})
-        write_atomically(Path(self.output_dir or "") / TABLE, table.to_csv(index=False, float_format="%.4f"))
-
-
-class _ImageResult:
-    """The masses of one image: its label map, and the masses themselves where DICOM results are asked for."""
-
-    def __init__(
-        self,
-        path: str,
-        meta: Mapping[str, Any],
-        size: tuple[int, ...],
-        dicom: Sequence[str],
-        provenance: Provenance | None = None,
-    ) -> None:
-        self.path, self.meta, self.dicom, self.provenance = path, meta, dicom, provenance
-        self.painter = LabelPainter(size)
-        self.masses: list[dict[str, Any]] = []
-
-    def add(self, row: Mapping[str, Any], mask: np.ndarray) -> None:
-        self.painter.add(mask, row)
-        if self.dicom:
-            self.masses.append({**row, "mask": mask > 0})
-
-    def write(self, folder: Path, stem: str, overlay: bool) -> None:
-        path = Path(self.path)
-        kind = image_format(path)
-        if kind in ("dicom", "nifti"):
-            self._write_nifti(folder / f"{stem}_label.nii.gz")
-        else:
-            write_atomically(folder / f"{stem}_label.png", _label_png(self.painter.label))
-        if overlay:
-            picture = mammogram_picture(path) if kind == "dicom" else MammogramReader().get_data([path])[0]
-            image = draw_overlay(picture, self.painter.label, self.painter.captions)
-            write_atomically(folder / f"{stem}_overlay.png", png_bytes(image))
-        if self.dicom:
-            self._write_dicom(folder, stem, kind)
-
-    def _write_dicom(self, folder: Path, stem: str, kind: str | None) -> None:
-        from monai_rescunet.dicom import DICOM_KINDS, attempt_dicom_results
-
-        if kind != "dicom":
-            logger.warning("%s: is no DICOM image, so that there is no DICOM result of it", self.path)
+    def _gather(self) -> None:
+        """Bring together what the processes did; the first one tells of it."""
+        told: list[Any] = [None] * idist.get_world_size()
+        dist.all_gather_object(told, (self.left_out, self.written))
+        if idist.get_rank() > 0:
+            self.left_out = []
             return
-        results, faults = attempt_dicom_results(self.path, self.masses, self.dicom, provenance=self.provenance)
-        for name, fault in faults.items():
-            logger.warning("no %s: %s", name, fault)
-        for name in DICOM_KINDS:
-            path = folder / f"{stem}_{name}.dcm"
-            if name in results:
-                write_atomically(path, results[name])
-            else:  # an earlier run's, which may say something else
-                path.unlink(missing_ok=True)
+        self.left_out = [fault for faults, _ in told for fault in faults]
+        self.written = sum(written for _, written in told)
+        if self._table is not None:
+            self._table.gather()
 
-    def _write_nifti(self, path: Path) -> None:
-        label = self.painter.label
-        shape = tuple(int(n) for n in self.meta.get("nifti_shape", label.shape))
-        image = nibabel.Nifti1Image(label.reshape(shape), np.asarray(self.meta["original_affine"]))
-        if "spacing" in self.meta:
-            image.header.set_xyzt_units(self.meta.get("nifti_unit", "mm"))
-        content = BytesIO()
-        with gzip.GzipFile(fileobj=content, mode="wb", mtime=0) as file:
-            file.write(image.to_bytes())
-        write_atomically(path, content.getvalue())
+    def _give_up(self, engine: Engine, error: BaseException) -> None:
+        """Finish what waits to be written, and let the error go on."""
+        self.close()
+        raise error
+
+    def _drain(self) -> None:
+        for future in self._waiting:
+            future.result()
+        self._waiting = []
+
+    def close(self) -> None:
+        """Finish what waits to be written, on Ctrl-C too, and let other runs write into the folder."""
+        if self._thread is not None:
+            self._thread.shutdown()
+            self._thread, self._waiting = None, []
+        if self._table is not None:
+            self._table.close()
+            self._table = None
 
 
-def _images(table: Path) -> list[str] | None:
-    """Return the images of an earlier run's table in its order, None if there is none."""
-    if not table.exists():
-        return None
-    try:
-        return pd.read_csv(table, dtype=str, keep_default_na=False)["image"].tolist()
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{table}: is there already and no table of results; choose another output folder") from error
+def _is_done(entry: Mapping[str, Any], rows: Sequence[Mapping[str, str]] | None) -> bool:
+    """Return whether all masses of an entry have a row."""
+    masses = {str(mass.get("mass", 0)) for mass in entry.get("masses", ())}
+    return rows is not None and masses <= {row["mass"] for row in rows}
 
 
 def _dicom_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
@@ -267,37 +300,3 @@ def _dicom_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
     except ImportError as error:
         raise InputError(str(error)) from error
     return check_kinds(kinds)
-
-
-def _label_png(label: np.ndarray) -> bytes:
-    """Return a PNG of the values 0, 1, 2 with a palette that shows them."""
-    image = Image.fromarray(np.ascontiguousarray(label.T)).convert("P")
-    palette = np.zeros((256, 3), dtype=np.uint8)
-    for value in (*CLASS_VALUES.values(), UNDECIDED):
-        palette[value] = COLOURS[value]
-    image.putpalette(palette.ravel().tolist())
-    return png_bytes(image)
-
-
-def _describe(roi: Mapping[str, Any]) -> str:
-    """Return the box or point as it stands in the table: `x_min y_min x_max y_max`, `x y`, or `whole image`."""
-    if roi["source"] == "image":
-        return WHOLE_IMAGE
-    values = [float(v) for v in roi["box"]]
-    return " ".join(f"{v:g}" for v in (values[:2] if roi["source"] == "point" else values))
-
-
-def _own_mass(masses: Tensor, box: Sequence[float]) -> Tensor:
-    """Return those of an image's masses that reach into a box, whole; all of them if none does.
-
-    Args:
-        masses: bool, `(1, columns, rows)`.
-        box: `[x_min, y_min, x_max, y_max]`; a point stands twice.
-    """
-    components, count = ndimage.label(masses[0].cpu().numpy())
-    x_min, y_min, x_max, y_max = (int(value) for value in box)
-    own = np.unique(components[x_min : max(x_max, x_min + 1), y_min : max(y_max, y_min + 1)])
-    own = own[own > 0]
-    if count <= 1 or len(own) == 0:
-        return masses
-    return torch.from_numpy(np.isin(components, own))[None].to(masses.device)

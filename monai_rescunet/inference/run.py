@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-import warnings
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from monai.bundle import ConfigParser, ConfigWorkflow
+from monai.bundle import ConfigParser
 
+from monai_rescunet.configs.settings import check_name, check_setting
 from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.core.errors import InputError, input_error_behind
-from monai_rescunet.handlers import SaveMassResults
+from monai_rescunet.inference.warm import warm_workflow
+from monai_rescunet.results.image_files import NOWHERE, ImageResult
 
 __all__ = ["predict", "run_inference"]
 
@@ -49,16 +50,18 @@ def predict(
         `(columns, rows)` of the image's size. With neither box nor point the whole image is the region of interest.
 
     Raises:
-        InputError: an image cannot be read, or a box or point does not lie in it. Of several images the others are
-            judged and written to `out` before it is raised, unless `strict=True` is given.
+        InputError: an image cannot be read, or a box or point does not lie in it; with `strict=True` at the first such
+            fault.
+        LeftOutError: an `InputError` too: several images were given and some of them, or some boxes, cannot be used.
+            The others are judged, and written to `out`, before; it has what would have been returned of them in
+            `results`, and the faults in `left_out`.
 
     Example:
         >>> from monai_rescunet import predict  # doctest: +SKIP
         >>> predict("mammogram.dcm", box=[1200, 800, 1500, 1130])[0]["decision"]  # doctest: +SKIP
         'malignant'
     """
-    results = run_inference(images, box=box, point=point, out=out, bundle=bundle, keep_masks=True, **overrides)
-    return [{**row, "mask": mask} for row, mask in zip(results.rows, results.masks, strict=True)]
+    return run_inference(images, box=box, point=point, out=out, bundle=bundle, keep=True, **overrides)
 
 
 def run_inference(
@@ -68,76 +71,51 @@ def run_inference(
     point: Sequence[float] | Sequence[Sequence[float]] | None = None,
     out: str | Path | None = None,
     bundle: str | Path | None = None,
-    keep_masks: bool = False,
+    keep: bool = False,
+    resume: bool = False,
     **overrides: Any,
-) -> SaveMassResults:
-    """Do what `predict` does and return the handler that has the results; without `keep_masks` no outline is kept."""
+) -> list[dict[str, Any]]:
+    """Do what `predict` does; without `keep` nothing is kept in memory, and nothing returned."""
     given = map(Path, [images] if isinstance(images, str | Path) else images)
     paths = {os.path.abspath(path): path for path in given}.values()  # noqa: PTH100 - a link is not its file
     if not paths:
         raise InputError("no image is given")
     locations = [{"box": list(map(float, each))} for each in _several(box)]
     locations += [{"point": list(map(float, each))} for each in _several(point)]
-    entries = [
-        {"image": str(path), "mass": mass, **location}
-        for path in paths
-        for mass, location in enumerate(locations or [{}])
-    ]
+    masses = {"masses": [{"mass": mass, **location} for mass, location in enumerate(locations)]} if locations else {}
+    entries = [{"image": str(path), **masses} for path in paths]
     root = bundle_root() if bundle is None else Path(bundle).absolute()
-    config_file = root / "configs" / "inference.yaml"
-    _check_names(overrides, config_file)
+    overrides = _checked(overrides, root / "configs" / "inference.yaml")
     checkpoint = Path(overrides.pop("checkpoint", root / "models" / "model.pt"))
     if not checkpoint.is_file():
         raise InputError(f"{checkpoint}: there are no weights; expected a file that training wrote, such as model.pt")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="parsing config_file")  # MONAI warns of configs by strangers
-        workflow = ConfigWorkflow(
-            config_file=str(config_file),
-            meta_file=str(root / "configs" / "metadata.json"),
-            logging_file=False,
-            workflow_type="inference",
-            **_unparsed(
-                {
-                    "bundle_root": str(root),
-                    "dataset_dir": "",
-                    "output_dir": None if out is None else str(out),
-                    "checkpoint": str(checkpoint),
-                    "dataset#data": entries,
-                    "results#keep_masks": keep_masks,
-                    **overrides,
-                }
-            ),
-        )
-        try:
-            workflow.initialize()
-            workflow.run()
-        except RuntimeError as error:
-            fault = input_error_behind(error)
-            if fault is None:
-                raise
-            raise fault from None
-    results: SaveMassResults = workflow.parser.get_parsed_content("results")
-    return results
+    own = {"bundle_root": str(root), "dataset_dir": "", "output_dir": None, "checkpoint": str(checkpoint)}
+    try:
+        warm = warm_workflow(root, checkpoint, {**own, "dataset#data": (), **overrides})
+        with warm.lock:
+            return warm.run(entries, _masses, output_dir=out and Path(out), keep_masks=keep, resume=resume)
+    except RuntimeError as error:
+        fault = input_error_behind(error)
+        if fault is None:
+            raise
+        raise fault from None
 
 
-def _unparsed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return overrides by which settings come through MONAI's parser as they are.
-
-    It runs strings that begin with `$` as Python and rewrites those with `@`, `%` and `#`, also in lists, but does not
-    look into a tuple.
-    """
-    values = tuple(settings.values())
-    references = {name: f"$@_given_[{index}]" for index, name in enumerate(settings)}
-    return {"_given_": values, **references, **{name: v for name, v in settings.items() if isinstance(v, dict)}}
+def _masses(found: Sequence[ImageResult]) -> list[dict[str, Any]]:
+    """Return a dictionary for each row, with its outline as an array of the image's size."""
+    return [
+        {**row, "mask": outline.whole(result.canvas.size)}
+        for result in found
+        for row, outline in zip_longest(result.rows, result.outlines, fillvalue=NOWHERE)
+    ]
 
 
-def _check_names(overrides: Mapping[str, Any], config_file: Path) -> None:
-    """Refuse names that the config does not have, which MONAI would pass over."""
-    names = ConfigParser(ConfigParser.load_config_file(str(config_file)))
+def _checked(overrides: Mapping[str, Any], config_file: Path) -> dict[str, Any]:
+    """Return overrides whose names the config has and whose values can be, `false` as text as what it says."""
+    config = ConfigParser(ConfigParser.load_config_file(str(config_file)))
     for name in overrides:
-        if name not in names:
-            near = get_close_matches(name, names.get(), n=1)
-            raise InputError(f"{config_file}: has no {name!r}" + (f"; is it {near[0]!r}?" if near else ""))
+        check_name(name, config, config_file)
+    return {name: check_setting(name, value, config.get(name), expressions=False) for name, value in overrides.items()}
 
 
 def _several(value: Any) -> list[Sequence[float]]:

@@ -132,7 +132,7 @@ def _painted(masses: Sequence[Mapping[str, Any]], size: tuple[int, int], source:
     for mass in masses:
         outline = outline_of(mass, size, source)
         if outline is not None:
-            painter.add(outline.whole(size), mass)
+            painter.add(outline, mass)
     return painter.label
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
@@ -18,6 +19,9 @@ def checkpointed(stage: nn.Module, *inputs: Any) -> Tensor:
 
     The second pass leaves the running statistics of batch norms alone, so that training is the same with and without.
     """
+    if torch.compiler.is_compiling():  # the compiler computes pure operations again and knows no context
+        compiled: Tensor = checkpoint(stage, *inputs, use_reentrant=False)
+        return compiled
     result: Tensor = checkpoint(
         stage, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), _frozen_statistics(stage))
     )

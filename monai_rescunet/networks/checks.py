@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 __all__ = ["LEVELS", "check_constructor", "check_size"]
 
@@ -24,18 +25,21 @@ def check_constructor(spatial_dims: int, features: Sequence[int]) -> None:
         raise ValueError(f"features has {len(features)} widths ({tuple(features)}); {LEVELS} are expected")
 
 
-def check_size(size: list[int], poolings: int) -> None:
+def check_size(x: Tensor, poolings: int) -> None:
     """Refuse an image that the poolings would leave without a pixel; scripted networks check it too.
 
     Args:
-        size: the image's spatial size, pixels.
-        poolings: how many times the network halves it.
+        x: images, `(B, C, *spatial)`.
+        poolings: how many times the network halves them.
 
     Raises:
         ValueError: a side is too short; the message names the smallest that fits.
     """
+    if torch.jit.is_tracing():  # a traced comparison would only warn
+        return
     smallest = 1 << poolings
-    if not torch.jit.is_tracing() and min(size) < smallest:  # a traced comparison would only warn
+    size = list(x.shape[2:])
+    if min(size) < smallest:
         raise ValueError(
             f"spatial size {size} is too small: {poolings} poolings need at least {smallest} pixels a side; "
             "pad or resize the image"

@@ -9,53 +9,30 @@ import torch
 from monai.networks.layers.factories import Conv, Pool
 from torch import Tensor, nn
 
-from monai_rescunet.networks.blocks import ConvStage, DecoderStage, LayerName, LayerOptions, ResidualModule
-from monai_rescunet.networks.checkpointing import checkpointed
-from monai_rescunet.networks.checks import check_size
+from monai_rescunet.networks.base import SegmentationNetwork
+from monai_rescunet.networks.blocks import ConvStage, DecoderStage, LayerOptions, ResidualModule
 from monai_rescunet.networks.vgg16 import VGG16_DEPTHS, VGG16_FEATURES, vgg16_encoder
 
 __all__ = ["ResCUNet", "SegNet", "USegNet", "VGGEncoderDecoder"]
 
 
-class VGGEncoderDecoder(nn.Module):
+class VGGEncoderDecoder(SegmentationNetwork):
     """Encoder of VGG-16's 13 convolutions, decoder its mirror, upsampling with the encoder's pooling indices.
 
     A subclass says what its skip connections are in `make_skip` and how they join the decoder in `fuse_1x1`.
     Any spatial size of at least 32 pixels a side is accepted, odd ones too: five poolings then leave one pixel.
-
-    Args:
-        spatial_dims: 2 or 3.
-        in_channels: channels of the input.
-        out_channels: channels of the output: 1 for the grey map M behind a sigmoid, 3 for a softmax over
-            background, benign mass and malignant mass.
-        features: channels at each of the five resolutions, the finest first.
-        act: activation, as in MONAI's `Convolution`.
-        norm: normalisation, as in MONAI's `Convolution`.
-        dropout: dropout probability after each convolution, as in MONAI's `Convolution`.
-        checkpointing: in training, keep each stage's inputs alone and compute the rest again in the backward pass: less
-            than half of the activations' memory, for about a third more time, and the same result.
-
-    Raises:
-        ValueError: `spatial_dims` is not 2 or 3, or `features` has not five widths.
+    The constructor is `SegmentationNetwork`'s.
     """
 
     fuse_1x1 = False
+    widths = VGG16_FEATURES
+    poolings = 5
     deepest = "encoder.4"
 
-    def __init__(
-        self,
-        spatial_dims: int = 2,
-        in_channels: int = 1,
-        out_channels: int = 1,
-        features: Sequence[int] = VGG16_FEATURES,
-        act: LayerName = ("relu", {"inplace": True}),
-        norm: LayerName = "batch",
-        dropout: float | LayerName = 0.0,
-        checkpointing: bool = False,
+    def build(
+        self, spatial_dims: int, in_channels: int, out_channels: int, features: Sequence[int], layer: LayerOptions
     ) -> None:
-        super().__init__()
-        self.checkpointing = checkpointing
-        layer: LayerOptions = {"act": act, "norm": norm, "dropout": dropout}
+        """Make encoder, decoder and the 1x1 convolution that ends the network."""
         self.encoder = vgg16_encoder(spatial_dims, in_channels, features, **layer)
         conv = Conv[Conv.CONV, spatial_dims]
         self.pool = Pool[Pool.MAX, spatial_dims](kernel_size=2, stride=2, return_indices=True)
@@ -81,26 +58,15 @@ class VGGEncoderDecoder(nn.Module):
         """Return the skip connection of a level (0 is the finest), or None for a level without one."""
         return None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return raw logits.
-
-        Args:
-            x: images, `(B, in_channels, *spatial)`.
-
-        Returns:
-            Logits, `(B, out_channels, *spatial)`.
-
-        Raises:
-            ValueError: a side is shorter than 32 pixels; the message names the smallest size that fits.
-        """
-        check_size(list(x.shape[2:]), poolings=len(self.encoder))
+    def logits(self, x: Tensor) -> Tensor:
+        """Return raw logits, `(B, out_channels, *spatial)`."""
         encoded: list[Tensor] = []
         indices: list[Tensor] = []
         for stage in self.encoder:
             if torch.jit.is_scripting():  # noqa: SIM108 - TorchScript leaves out the branches of a statement alone
                 x = stage(x)
             else:
-                x = self._run(stage, x)
+                x = self.run(stage, x)
             encoded.append(x)
             x, where = self.pool(x)
             indices.append(where)
@@ -108,13 +74,8 @@ class VGGEncoderDecoder(nn.Module):
             if torch.jit.is_scripting():
                 x = stage(x, encoded.pop(), indices.pop())
             else:
-                x = self._run(stage, x, encoded.pop(), indices.pop())
+                x = self.run(stage, x, encoded.pop(), indices.pop())
         return self.head(x)
-
-    @torch.jit.unused
-    def _run(self, stage: nn.Module, *inputs: Tensor) -> Tensor:
-        result: Tensor = checkpointed(stage, *inputs) if self.checkpointing and self.training else stage(*inputs)
-        return result
 
 
 class SegNet(VGGEncoderDecoder):

@@ -8,6 +8,8 @@ from typing import TypeVar
 from monai.networks.blocks import Convolution
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvTransposeNd
+from torch.nn.modules.dropout import _DropoutNd as _Dropout
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 __all__ = ["fold_batch_norms"]
@@ -40,11 +42,24 @@ def fold_batch_norms(network: Network) -> Network:
         raise ValueError("the network is in training mode; call eval() first: a batch norm then has no fixed scale")
     folded = deepcopy(network)
     for block in folded.modules():
-        if isinstance(block, Convolution) and isinstance(norm := _norm(block), _BatchNorm):
-            block.conv = fuse_conv_bn_eval(block.conv, norm)
+        if isinstance(block, Convolution) and (norm := _foldable(block)) is not None:
+            block.conv = fuse_conv_bn_eval(block.conv, norm, transpose=_is_transposed(block.conv))
             block.adn.N = nn.Identity()
     return folded
 
 
-def _norm(block: Convolution) -> nn.Module | None:
-    return getattr(getattr(block, "adn", None), "N", None)
+def _foldable(block: Convolution) -> _BatchNorm | None:
+    """Return the batch norm that the block's convolution can take over, None if there is none."""
+    conv = block.conv
+    if _is_transposed(conv) and conv.groups > 1:  # its weights do not stand by output channel
+        return None
+    for layer in getattr(block, "adn", nn.Sequential()).children():
+        if isinstance(layer, _BatchNorm):
+            return layer if layer.running_mean is not None else None
+        if not isinstance(layer, _Dropout | nn.Identity):  # which let everything through in evaluation
+            return None  # the norm is of what comes out of it
+    return None
+
+
+def _is_transposed(conv: nn.Module) -> bool:
+    return isinstance(conv, _ConvTransposeNd)

@@ -39,14 +39,10 @@ class ImageHead(nn.Module):
         deepest = deepest or getattr(network, "deepest", None)
         if deepest is None:
             raise ValueError(f"{type(network).__name__} does not name its deepest module: say it in `deepest`")
-        self._features: Tensor | None = None
-        network.get_submodule(deepest).register_forward_hook(self._keep)
+        self._seen = _Seen()
+        network.get_submodule(deepest).register_forward_hook(self._seen)
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(2 * channels, 1)
-
-    def _keep(self, module: nn.Module, _: object, features: Tensor) -> None:
-        if module.training:
-            self._features = features
 
     def forward(self) -> Tensor:
         """Return the logits of the batch that the network saw last in training, float32, `(B,)`.
@@ -54,9 +50,36 @@ class ImageHead(nn.Module):
         Raises:
             RuntimeError: it has seen none since the last call.
         """
-        if self._features is None:
+        features = self._seen.take()
+        if features is None:
             raise RuntimeError("the network has seen no training batch since the last call")
-        features, self._features = self._features.float().flatten(2), None
+        features = features.float().flatten(2)
         pooled = torch.cat([features.mean(dim=2), features.amax(dim=2)], dim=1)
         logits: Tensor = self.linear(self.dropout(pooled))
         return logits[:, 0]
+
+    def forget(self) -> None:
+        """Let go of the features, and with them of the batch's graph, where no logits are asked for."""
+        self._seen.take()
+
+
+class _Seen:
+    """The hook that keeps the deepest features of the last training batch; a copy of it has seen nothing."""
+
+    def __init__(self) -> None:
+        self.features: Tensor | None = None
+
+    def __call__(self, module: nn.Module, _: object, features: Tensor) -> None:
+        if module.training:
+            self.features = features
+
+    def __deepcopy__(self, memo: dict[int, object]) -> _Seen:
+        memo[id(self)] = copy = _Seen()  # one and the same for a network and its head that are copied together
+        return copy
+
+    def __getstate__(self) -> dict[str, None]:
+        return {"features": None}
+
+    def take(self) -> Tensor | None:
+        features, self.features = self.features, None
+        return features

@@ -9,31 +9,19 @@ import torch.nn.functional as F
 from monai.networks.nets import BasicUNet
 from torch import Tensor
 
-from monai_rescunet.networks.blocks import LayerName
-from monai_rescunet.networks.checks import check_constructor, check_size
+from monai_rescunet.networks.base import SegmentationNetwork
+from monai_rescunet.networks.blocks import LayerOptions
 
-__all__ = ["UNET_FEATURES", "UNet"]
-
-UNET_FEATURES = (64, 128, 256, 512, 1024)
+__all__ = ["UNet"]
 
 
-class UNet(BasicUNet):
+class UNet(SegmentationNetwork, BasicUNet):
     """U-Net (Ronneberger et al. 2015; the paper's reference [13]) as MONAI builds it, with batch norm.
 
     Layers, parameters' names and results are `monai.networks.nets.BasicUNet`'s, whose sixth width is the first here.
     Only the forward pass is written anew: MONAI's can neither be compiled as one graph nor keep its odd sizes in ONNX.
 
-    Args:
-        spatial_dims: 2 or 3.
-        in_channels: channels of the input.
-        out_channels: channels of the output.
-        features: channels at each of the five resolutions, the finest first; even numbers.
-        act: activation, as in MONAI's `Convolution`.
-        norm: normalisation, as in MONAI's `Convolution`.
-        dropout: dropout probability after each convolution, as in MONAI's `Convolution`.
-
-    Raises:
-        ValueError: `spatial_dims` is not 2 or 3, or `features` has not five widths.
+    The constructor is `SegmentationNetwork`'s; widths are even numbers, and an image has at least 16 pixels a side.
 
     Example:
         >>> import torch
@@ -42,36 +30,19 @@ class UNet(BasicUNet):
         torch.Size([1, 1, 65, 48])
     """
 
+    widths = (64, 128, 256, 512, 1024)
+    poolings = 4
     deepest = "down_4"
+    has_checkpoints = False
 
-    def __init__(
-        self,
-        spatial_dims: int = 2,
-        in_channels: int = 1,
-        out_channels: int = 1,
-        features: Sequence[int] = UNET_FEATURES,
-        act: LayerName = ("relu", {"inplace": True}),
-        norm: LayerName = "batch",
-        dropout: float | LayerName = 0.0,
+    def build(
+        self, spatial_dims: int, in_channels: int, out_channels: int, features: Sequence[int], layer: LayerOptions
     ) -> None:
-        check_constructor(spatial_dims, features)
-        super().__init__(
-            spatial_dims, in_channels, out_channels, (*features, features[0]), act=act, norm=norm, dropout=dropout
-        )
+        """Make MONAI's layers."""
+        BasicUNet.__init__(self, spatial_dims, in_channels, out_channels, (*features, features[0]), **layer)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return raw logits.
-
-        Args:
-            x: images, `(B, in_channels, *spatial)`, of at least 16 pixels a side.
-
-        Returns:
-            Logits, `(B, out_channels, *spatial)`.
-
-        Raises:
-            ValueError: a side is shorter than 16 pixels; the message names the smallest size that fits.
-        """
-        check_size(list(x.shape[2:]), poolings=4)
+    def logits(self, x: Tensor) -> Tensor:
+        """Return raw logits, `(B, out_channels, *spatial)`."""
         x0 = self.conv_0(x)
         x1 = self.down_1(x0)
         x2 = self.down_2(x1)
@@ -84,6 +55,7 @@ class UNet(BasicUNet):
         return self.final_conv(x)
 
 
+@torch.fx.wrap
 def _join(encoded: Tensor, upsampled: Tensor) -> Tensor:
     """Concatenate both maps, the upsampled one repeating its last row where pooling dropped an odd one."""
     padding: list[int] = []

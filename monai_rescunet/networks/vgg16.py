@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from monai_rescunet.networks.blocks import ConvStage, LayerOptions
-from monai_rescunet.networks.checks import check_constructor
 
 __all__ = ["VGG16_DEPTHS", "VGG16_FEATURES", "load_vgg16_encoder", "vgg16_encoder"]
 
@@ -29,11 +28,7 @@ def vgg16_encoder(
         in_channels: channels of the input.
         features: channels of the five stages, the finest first.
         layer: `act`, `norm` and `dropout`, as in MONAI's `Convolution`.
-
-    Raises:
-        ValueError: `spatial_dims` is not 2 or 3, or `features` has not five widths.
     """
-    check_constructor(spatial_dims, features)
     return nn.ModuleList(
         ConvStage(spatial_dims, [n_in] + [n_out] * depth, **layer)
         for n_in, n_out, depth in zip([in_channels, *features[:-1]], features, VGG16_DEPTHS, strict=True)

@@ -7,42 +7,53 @@ from typing import Any
 
 import numpy as np
 
-from monai_rescunet.core.classes import BACKGROUND, CLASS_VALUES, NO_LESION, UNDECIDED
+from monai_rescunet.core.classes import BACKGROUND, CLASS_VALUES, NO_FINDING, NO_LESION, UNDECIDED
+from monai_rescunet.transforms.outline import Outline
 
 __all__ = ["LabelPainter"]
 
 
 class LabelPainter:
-    """Paint masses one after the other; where they overlap, the one with the higher score wins.
+    """Gather the masses of an image and paint them; where they overlap, the one with the higher score wins.
 
     Args:
         size: (columns, rows) of the image.
 
     Attributes:
-        label: label map, `(columns, rows)`, uint8.
         captions: for each mass the corner of its outline `(x, y)` and decision and score, as `draw_overlay` takes them.
     """
 
     def __init__(self, size: Sequence[int]) -> None:
-        self.label = np.full(tuple(size), BACKGROUND, dtype=np.uint8)
+        self.size = int(size[0]), int(size[1])
         self.captions: list[tuple[tuple[float, float], str]] = []
-        self._winner = np.full(tuple(size), -np.inf, dtype=np.float32)
+        self._masses: list[tuple[float, int, int, Outline]] = []
 
-    def add(self, mask: np.ndarray, mass: Mapping[str, Any]) -> None:
-        """Paint a mass with the value of its decision.
+    def add(self, mask: np.ndarray | Outline, mass: Mapping[str, Any]) -> None:
+        """Add a mass, which has the value of its decision.
 
         Args:
-            mask: its outline, `(columns, rows)`; what is not 0 is painted.
+            mask: its outline, or a mask `(columns, rows)` of the image's size; what is not 0 is painted.
             mass: `decision` and `score`.
         """
+        outline = mask if isinstance(mask, Outline) else Outline.of(mask)
         decision, score = mass["decision"], mass["score"]
-        value = -1.0 if score is None else float(score)
-        wins = (mask > 0) & (value > self._winner)
-        self.label[wins] = CLASS_VALUES.get(decision, UNDECIDED)
-        self._winner[wins] = value
+        value = CLASS_VALUES.get(decision, UNDECIDED)
+        self._masses.append((-1.0 if score is None else float(score), -len(self._masses), value, outline))
         caption = decision or "mass"
-        if score is not None and decision != NO_LESION:
+        if score is not None and decision not in (NO_LESION, NO_FINDING):
             caption += f" {score:.2f}"
-        columns, rows = np.nonzero(mask)
-        corner = (float(columns.min()), float(rows.min())) if len(columns) else (0.0, 0.0)
-        self.captions.append((corner, caption))
+        x, y = outline.corner if outline.area else (0, 0)
+        self.captions.append(((float(x), float(y)), caption))
+
+    @property
+    def label(self) -> np.ndarray:
+        """The label map, `(columns, rows)`, uint8."""
+        label = np.full(self.size[::-1], BACKGROUND, dtype=np.uint8).T  # rows lie together, as pictures are written
+        for *_, value, outline in sorted(self._masses, key=lambda mass: mass[:2]):  # the winner last
+            label[outline.slices][outline.mask] = value
+        return label
+
+    @property
+    def regions(self) -> list[tuple[slice, slice]]:
+        """Columns and rows of each mass that has an outline."""
+        return [outline.slices for *_, outline in self._masses if outline.area]

@@ -1,10 +1,9 @@
-"""The outline of a mass: where it lies in its image, its centre and the line round it."""
+"""What results need of a mass's outline: its centre, the line round it, and the figures beside it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,69 +13,41 @@ from skimage.measure import approximate_polygon, find_contours
 
 from monai_rescunet.core.classes import NO_FINDING, NO_LESION
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.transforms.outline import Outline
 
-__all__ = ["Outline", "number_of", "outline_of", "outlined"]
+__all__ = ["centre_of", "number_of", "outline_of", "outlined", "polygon_of"]
 
 SMOOTHNESS = 0.3  # pixels by which a polygon may leave out a corner of the pixels' edge
 MOST_VERTICES = 4000  # of a polygon: an element of floats holds 64 KiB, 8,191 vertices
 
 
-@dataclass(frozen=True)
-class Outline:
-    """The pixels of one mass.
+def centre_of(outline: Outline) -> tuple[float, float]:
+    """Return a mass's centre `(x, y)` in DICOM's image coordinates, in any case a place within the mass.
 
-    Attributes:
-        corner: column and row of the first pixel of `mask` in the image.
-        mask: bool, `(columns, rows)` of the smallest region that has all of the mass.
+    0 is the outer edge of the first pixel, whose middle is 0.5 (PS3.3 C.18.6.1.2). Of a mass bent round its centre of
+    gravity it is the pixel that lies nearest to that.
     """
+    largest = _largest(outline.mask)
+    pixels = np.argwhere(largest)
+    middle = pixels.mean(axis=0)
+    nearest = pixels[np.argmin(((pixels - middle) ** 2).sum(axis=1))]
+    x, y = (middle if largest[tuple(np.round(middle).astype(int))] else nearest) + outline.corner + 0.5
+    return float(x), float(y)
 
-    corner: tuple[int, int]
-    mask: np.ndarray
 
-    @property
-    def area(self) -> int:
-        """Number of its pixels."""
-        return int(np.count_nonzero(self.mask))
+def polygon_of(outline: Outline) -> np.ndarray:
+    """Return the closed line round a mass, `(vertices, 2)` of x and y, in the coordinates of `centre_of`.
 
-    def whole(self, size: tuple[int, int]) -> np.ndarray:
-        """Return it as a bool array `(columns, rows)` of the image's size."""
-        image = np.zeros(size, dtype=bool)
-        (x, y), (width, height) = self.corner, self.mask.shape
-        image[x : x + width, y : y + height] = self.mask
-        return image
-
-    def centre(self) -> tuple[float, float]:
-        """Return its centre `(x, y)` in DICOM's image coordinates, and in any case a place within the mass.
-
-        0 is the outer edge of the first pixel, whose middle is 0.5 (PS3.3 C.18.6.1.2). Of a mass bent round its centre
-        of gravity it is the pixel that lies nearest to that.
-        """
-        pixels = np.argwhere(self._largest())
-        nearest = pixels[np.argmin(((pixels - pixels.mean(axis=0)) ** 2).sum(axis=1))]
-        middle = pixels.mean(axis=0)
-        inside = self._largest()[tuple(np.round(middle).astype(int))]
-        x, y = (middle if inside else nearest) + self.corner + 0.5
-        return float(x), float(y)
-
-    def polygon(self) -> np.ndarray:
-        """Return the closed line round it, `(vertices, 2)` of x and y, in the coordinates of `centre`.
-
-        Of several parts it is that of the largest; holes are passed over.
-        """
-        filled = ndimage.binary_fill_holes(np.pad(self._largest(), 1))
-        line = max(find_contours(filled.astype(np.float32), 0.5), key=len)
-        tolerance = SMOOTHNESS
+    Of several parts it is that of the largest; holes are passed over.
+    """
+    filled = ndimage.binary_fill_holes(np.pad(_largest(outline.mask), 1))
+    line = max(find_contours(filled.astype(np.float32), 0.5), key=len)
+    tolerance = SMOOTHNESS
+    polygon = approximate_polygon(line, tolerance)
+    while len(polygon) > MOST_VERTICES:
+        tolerance *= 2
         polygon = approximate_polygon(line, tolerance)
-        while len(polygon) > MOST_VERTICES:
-            tolerance *= 2
-            polygon = approximate_polygon(line, tolerance)
-        return np.asarray(polygon - 1 + self.corner + 0.5, dtype=float)
-
-    def _largest(self) -> np.ndarray:
-        parts, count = ndimage.label(self.mask, structure=np.ones((3, 3)))
-        if count <= 1:
-            return self.mask
-        return np.asarray(parts == 1 + np.argmax(np.bincount(parts.ravel())[1:]))
+    return np.asarray(polygon - 1 + outline.corner + 0.5, dtype=float)
 
 
 def outline_of(mass: Mapping[str, Any], size: tuple[int, int], source: str | Path) -> Outline | None:
@@ -93,7 +64,7 @@ def outline_of(mass: Mapping[str, Any], size: tuple[int, int], source: str | Pat
     """
     if mass["decision"] in (NO_LESION, NO_FINDING):
         return None
-    mask, corner = np.asarray(mass["mask"]) > 0, mass.get("corner")
+    mask, corner = np.asarray(mass["mask"]), mass.get("corner")
     x, y = (0, 0) if corner is None else (int(value) for value in corner)
     fits = mask.ndim == 2 and min(x, y) >= 0 and x + mask.shape[0] <= size[0] and y + mask.shape[1] <= size[1]
     if not fits or (corner is None and mask.shape != size):
@@ -102,11 +73,8 @@ def outline_of(mass: Mapping[str, Any], size: tuple[int, int], source: str | Pat
             f"{source}: the mask of mass {mass.get('mass', 0)} has the shape {mask.shape}{where}; expected {size}, "
             "the image's columns and rows, or a region of them"
         )
-    if not mask.any():
-        return None
-    columns, rows = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    left, top = int(columns[0]), int(rows[0])
-    return Outline((x + left, y + top), mask[left : columns[-1] + 1, top : rows[-1] + 1])
+    outline = Outline.of(mask, (x, y))
+    return outline if outline.area else None
 
 
 def outlined(
@@ -125,3 +93,8 @@ def number_of(mass: Mapping[str, Any], name: str) -> float | None:
     """Return a figure of a mass; None where it has none, as a table's empty cell too."""
     value = mass.get(name)
     return None if value is None or value == "" or math.isnan(float(value)) else float(value)
+
+
+def _largest(mask: np.ndarray) -> np.ndarray:
+    parts, count = ndimage.label(mask, structure=np.ones((3, 3)))
+    return mask if count <= 1 else np.asarray(parts == 1 + np.argmax(np.bincount(parts.ravel())[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain, combinations
 from typing import Any
 
@@ -30,10 +31,11 @@ class AutocastInferer(SimpleInferer):
 
     Args:
         amp: use bfloat16 where the device has units for it.
-        flips: average the logits over the input and its flips along every set of spatial axes, four in 2D.
+        flips: average the logits over the input and its flips along every set of spatial axes, four in 2D; or along
+            these spatial axes (from 0), one at a time.
     """
 
-    def __init__(self, amp: bool = True, flips: bool = False) -> None:
+    def __init__(self, amp: bool = True, flips: bool | Sequence[int] = False) -> None:
         super().__init__()
         self.amp, self.flips = amp, flips
 
@@ -49,11 +51,18 @@ class AutocastInferer(SimpleInferer):
         enabled = self.amp and supports_bfloat16(plain.device)
         with torch.autocast(plain.device.type, dtype=torch.bfloat16, enabled=enabled):
             logits = network(plain, *args, **kwargs).float()
-            for axes in _axis_sets(plain.ndim) if self.flips else ():
+            flips = self._flips(plain.ndim)
+            for axes in flips:
                 logits = logits + network(plain.flip(axes), *args, **kwargs).float().flip(axes)
-        if self.flips:
-            logits = logits / 2 ** (plain.ndim - 2)
+        if flips:
+            logits = logits / (1 + len(flips))
         return MetaTensor(logits).copy_meta_from(inputs, copy_attr=False) if isinstance(inputs, MetaTensor) else logits
+
+    def _flips(self, ndim: int) -> list[tuple[int, ...]]:
+        """Return the sets of axes of a batch to flip along."""
+        if isinstance(self.flips, bool):
+            return _axis_sets(ndim) if self.flips else []
+        return [(2 + axis,) for axis in self.flips]
 
 
 def _axis_sets(ndim: int) -> list[tuple[int, ...]]:

@@ -38,6 +38,8 @@ class MixedSupervisionLoss(nn.Module):
         """
         loss = F.binary_cross_entropy_with_logits(logits, target)
         if self.image_head is None or not self.image_weight:
+            if isinstance(self.image_head, ImageHead):
+                self.image_head.forget()
             return loss
         highest = target.flatten(1).amax(dim=1)
         has_mass = highest >= self.benign

@@ -6,19 +6,21 @@ import logging
 import os
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import zip_longest
 from typing import Any
 
 import ignite.distributed as idist
 import torch
 import torch.distributed as dist
+from monai.data import partition_dataset
 
 from monai_rescunet.core.errors import InputError
 
-__all__ = ["join_processes", "share_of_batch", "share_of_entries"]
+__all__ = ["gather_in_turn", "join_processes", "require_joined", "share_of_batch", "share_of_entries"]
 
 
 def join_processes(timeout: float) -> None:
-    """Meet the other processes of this training, over NCCL where there are GPUs and over gloo on CPUs.
+    """Meet the other processes of this training, once, over NCCL where there are GPUs and over gloo on CPUs.
 
     Each process takes the GPU of its number on its machine. The first one speaks for all: the others log warnings only.
 
@@ -39,12 +41,28 @@ def join_processes(timeout: float) -> None:
             f"torchrun started process {local_rank + 1} on a machine with {gpus} GPUs; each needs one of its own: "
             f"choose --nproc_per_node={gpus}"
         )
+    if dist.is_initialized():
+        return
     if gpus:
         torch.cuda.set_device(local_rank)
     dist.init_process_group("nccl" if gpus else "gloo", timeout=timedelta(minutes=timeout))
     idist.sync()
     if idist.get_rank() > 0:
         logging.getLogger("monai_rescunet").setLevel(logging.WARNING)
+
+
+def require_joined() -> None:
+    """Refuse to run in one of several processes that do not know of each other: each would do and write everything.
+
+    Raises:
+        InputError: torchrun started several, and the config does not join them.
+    """
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if dist.is_torchelastic_launched() and processes > 1 and not dist.is_initialized():
+        raise InputError(
+            f"torchrun started {processes} processes, and the configs do not join them: add multi_gpu_train.yaml to "
+            "config_file"
+        )
 
 
 def share_of_batch(batch_size: int) -> int:
@@ -75,10 +93,24 @@ def share_of_entries(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     Raises:
         InputError: there are fewer entries than processes.
     """
-    rank, processes = idist.get_rank(), idist.get_world_size()
-    if 0 < len(entries) < processes:
+    processes = idist.get_world_size()
+    if not entries:
+        return []
+    if len(entries) < processes:
         raise InputError(
             f"{len(entries)} masses to validate on, which {processes} processes cannot share: "
             f"choose --nproc_per_node={len(entries)} or a larger fold"
         )
-    return list(entries[rank::processes])
+    share: list[dict[str, Any]] = partition_dataset(entries, num_partitions=processes)[idist.get_rank()]
+    return share
+
+
+def gather_in_turn(own: Sequence[Any]) -> list[Any]:
+    """Return what all processes have, in every process, in the order of the entries that they took in turn.
+
+    Args:
+        own: what this process has of its `share_of_entries`, one thing an entry.
+    """
+    missing = object()
+    turns = zip_longest(*idist.all_gather(list(own)), fillvalue=missing)
+    return [thing for turn in turns for thing in turn if thing is not missing]

@@ -1,5 +1,6 @@
 """Transforms in MONAI's array and dictionary forms."""
 
+from monai_rescunet.transforms.each_mass import EachMassd
 from monai_rescunet.transforms.encoding import (
     EncodeMixedSupervision,
     EncodeMixedSupervisiond,
@@ -10,17 +11,22 @@ from monai_rescunet.transforms.intensity import ScaleBreastIntensity, ScaleBreas
 from monai_rescunet.transforms.label_map import ToLabelMap, ToLabelMapd
 from monai_rescunet.transforms.otsu import ModifiedOtsu, ModifiedOtsud, calibrate_thresholds
 from monai_rescunet.transforms.otsu_result import OtsuResult, lesion_mask
+from monai_rescunet.transforms.outline import KeepOwnMassd, Outline, OutlineMassd
 from monai_rescunet.transforms.paint import PaintMassd
 from monai_rescunet.transforms.roi import CropMassROI, CropMassROId
 
 __all__ = [
     "CropMassROI",
     "CropMassROId",
+    "EachMassd",
     "EncodeMixedSupervision",
     "EncodeMixedSupervisiond",
+    "KeepOwnMassd",
     "ModifiedOtsu",
     "ModifiedOtsud",
     "OtsuResult",
+    "Outline",
+    "OutlineMassd",
     "PaintMassd",
     "ScaleBreastIntensity",
     "ScaleBreastIntensityd",

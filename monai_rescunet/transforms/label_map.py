@@ -16,13 +16,17 @@ from monai_rescunet.core.errors import EMPTY_MASK, InputError
 
 __all__ = ["ToLabelMap", "ToLabelMapd"]
 
+INVERTED_AREA, INVERTED_BORDER = 0.5, 0.75
+"""A mask that marks more of the image and at least so much of its border is no mass's; a tight crop's touches it."""
+
 
 class ToLabelMap(Transform):
     """Turn a mask into a label map of 0 background, 1 benign mass, 2 malignant mass.
 
-    Accepted are a label map (0, 1, 2), the paper's grey levels (0, 128, 255; section II-A), and, where the class of the
-    mass is given, a binary mask: background and one other value, which becomes that class. Several channels, one mask
-    each, are one set of lesions: their union.
+    Accepted are a label map (0, 1, 2) that no class stands beside, the paper's grey levels (0, 128, 255; section II-A),
+    and, where the class of the mass is given, a binary mask: background and one other value, which becomes that class.
+    Several channels, one mask each, are one set of lesions: their union. What may mean something else is refused: the
+    values 1 and 2 beside a class, which may be the numbers of lesions, and masks that seem to be inverted.
 
     Args:
         undecided: accept a binary mask without a class too, as 3: it says where a mass is.
@@ -46,7 +50,8 @@ class ToLabelMap(Transform):
             mass_class: `benign` or `malignant`, where it is known.
 
         Raises:
-            InputError: the mask is empty, has other values, contradicts `mass_class`, or is binary and has no class.
+            InputError: the mask is empty, has other values, contradicts `mass_class`, is binary and has no class, has
+                no background, or marks most of the image and of its border, as an inverted mask does.
         """
         mask = convert_to_tensor(mask, track_meta=isinstance(mask, MetaTensor))
         if mass_class is not None and mass_class not in CLASS_VALUES:
@@ -54,6 +59,7 @@ class ToLabelMap(Transform):
         mask = mask.amax(dim=0, keepdim=True)
         found = tuple(value for value in torch.unique(mask).tolist() if value != BACKGROUND)
         mapping = self._mapping(found, mass_class)
+        _check_background(mask)
         label = torch.zeros_like(mask, dtype=torch.uint8)
         for value, label_value in mapping.items():
             label[mask == value] = label_value
@@ -63,6 +69,11 @@ class ToLabelMap(Transform):
         """Say which label value each grey value found in the mask stands for."""
         if not found:
             raise InputError(EMPTY_MASK)
+        if set(found) == set(CLASS_VALUES.values()) and mass_class is not None:
+            raise InputError(
+                f"the mask holds the values 1 and 2, and the class beside it is {mass_class!r}: are they classes or "
+                "the numbers of lesions? Save the lesions as 255 in one mask, or each class in a mask of its own"
+            )
         label_map = {value: value for value in CLASS_VALUES.values()}
         for levels in (label_map, PAPER_GREY_LEVELS):
             if len(found) > 1 and set(found) <= set(levels):
@@ -88,6 +99,23 @@ class ToLabelMap(Transform):
         if named is not None and named != CLASS_VALUES[mass_class]:
             raise InputError(f"the mask's value {value:g} contradicts the class {mass_class!r}: correct one of them")
         return {value: CLASS_VALUES[mass_class]}
+
+
+def _check_background(mask: torch.Tensor) -> None:
+    """Refuse a mask, `(1, *spatial)`, without background, or whose marked part looks like the background."""
+    marked = mask != BACKGROUND
+    area = float(marked.float().mean())
+    if area == 1:
+        raise InputError(
+            "no pixel of the mask is 0; expected 0 in the background and another value in the mass: correct the mask"
+        )
+    inner = marked[(slice(None), *(slice(1, -1) for _ in marked.shape[1:]))]
+    border = (int(marked.sum()) - int(inner.sum())) / max(marked.numel() - inner.numel(), 1)
+    if area > INVERTED_AREA and border >= INVERTED_BORDER:
+        raise InputError(
+            f"the mask marks {area:.0%} of the image and {border:.0%} of its border, as an inverted one does; expected "
+            "0 in the background and another value in the mass: invert it"
+        )
 
 
 class ToLabelMapd(MapTransform):

@@ -22,7 +22,7 @@ from monai_rescunet.transforms.histogram import (
 )
 from monai_rescunet.transforms.otsu_result import OtsuResult, check_range
 
-__all__ = ["ModifiedOtsu", "ModifiedOtsud", "calibrate_thresholds"]
+__all__ = ["ModifiedOtsu", "ModifiedOtsud", "calibrate_thresholds", "thresholds_of_histogram"]
 
 MODES = ("paper", "anchored", "fixed")
 MOST_PIXELS = math.isqrt((2**63 - 1) * 4 // (GREY_LEVELS - 1))  # the cross product, 255 N^2 / 4 at most, stays in int64
@@ -198,10 +198,18 @@ class ModifiedOtsud(MapTransform):
         self.otsu = ModifiedOtsu(**otsu)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Return the entry with its result."""
+        """Return the entry with its result.
+
+        Raises:
+            ValueError: a map of more channels than one, or one that `ModifiedOtsu` refuses.
+        """
         d = dict(data)
         for key in self.key_iterator(d):
-            d[self.result_key] = self.otsu(d[key]).as_dict()
+            m = convert_to_tensor(d[key], track_meta=False)
+            if m.ndim < 2 or m.shape[0] != 1:
+                raise ValueError(f"{key}: the map's shape is {tuple(m.shape)}; expected that of one map, (1, *spatial)")
+            # as a row of pixels: a volume of one slice, `(1, 1, ...)`, looks like a batch
+            d[self.result_key] = self.otsu(m.reshape(1, -1)).as_dict()
         return d
 
 
@@ -220,6 +228,15 @@ def calibrate_thresholds(maps: Iterable[Tensor]) -> tuple[int, int]:
         flat = convert_to_tensor(m, track_meta=False).reshape(1, -1)
         check_range((flat.amin() >= 0) & (flat.amax() <= 1))
         pooled += histogram(flat).cpu()
+    return thresholds_of_histogram(pooled)
+
+
+def thresholds_of_histogram(pooled: Tensor) -> tuple[int, int]:
+    """Return what `calibrate_thresholds` does, from the pooled histogram of the maps, `(1, 256)`, int64.
+
+    Raises:
+        ValueError: it is empty, has fewer than two grey levels above lambda1, or more than 3.8e8 pixels.
+    """
     if not pooled.any():
         raise ValueError("there is no map to calibrate the thresholds on")
     _check_pixels(int(pooled.sum()))

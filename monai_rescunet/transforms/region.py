@@ -71,13 +71,24 @@ class Region(NamedTuple):
             image_size: (columns, rows).
             mode: `bilinear` or `nearest`.
         """
+        (x, y), part = self.inside_part(square, image_size, mode)
+        full = torch.zeros((part.shape[0], *image_size), dtype=part.dtype, device=part.device)
+        full[:, x : x + part.shape[1], y : y + part.shape[2]] = part
+        return full
+
+    def inside_part(self, square: Tensor, image_size: Sequence[int], mode: str) -> tuple[tuple[int, int], Tensor]:
+        """Return the corner and the pixels, `(C, columns, rows)`, of that part of the rectangle that the image has.
+
+        Args:
+            square: `(C, side, side)`.
+            image_size: (columns, rows).
+            mode: `bilinear` or `nearest`.
+        """
         x, y, width, height = self
         columns, rows = image_size
         roi = _resize(square, (width, height), mode)
-        full = torch.zeros((roi.shape[0], columns, rows), dtype=roi.dtype, device=roi.device)
         x_from, x_to, y_from, y_to = max(x, 0), min(x + width, columns), max(y, 0), min(y + height, rows)
-        full[:, x_from:x_to, y_from:y_to] = roi[:, x_from - x : x_to - x, y_from - y : y_to - y]
-        return full
+        return (x_from, y_from), roi[:, x_from - x : x_to - x, y_from - y : y_to - y]
 
 
 def _reflected(start: int, length: int, size: int) -> Tensor:

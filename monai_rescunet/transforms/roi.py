@@ -16,6 +16,7 @@ from torch import Tensor
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.transforms.boxes import Box, check_box, check_point, jitter_box, lesion_box
+from monai_rescunet.transforms.lay_mask import lay_mask
 from monai_rescunet.transforms.region import Region
 
 __all__ = ["CropMassROI", "CropMassROId"]
@@ -182,14 +183,33 @@ class CropMassROI(InvertibleTransform):
         Args:
             data: what `__call__` returned, or a map of the same geometry that carries its trace, `(C, side, side)`.
         """
-        trace = self.pop_transform(data)
-        info = trace[TraceKeys.EXTRA_INFO]
-        region = Region(*(int(v) for v in info["region"]))
-        image_size = [int(length) for length in trace[TraceKeys.ORIG_SIZE]]
+        region, image_size, info = _geometry(self.pop_transform(data))
         full = region.paste(data.as_tensor(), image_size, info["mode"])
         result = MetaTensor(full).copy_meta_from(data)
         result.affine = info["affine"]
         return result
+
+    @staticmethod
+    def in_place(data: MetaTensor) -> tuple[tuple[int, int], Tensor]:
+        """Return what `inverse` puts into the mammogram, without the zeros round it: its corner and its pixels.
+
+        Args:
+            data: as in `inverse`; the crop must be the last thing that was done to it.
+
+        Raises:
+            ValueError: it has no trace of a crop.
+        """
+        trace = data.applied_operations[-1] if isinstance(data, MetaTensor) and data.applied_operations else {}
+        if trace.get(TraceKeys.CLASS_NAME) != CropMassROI.__name__:
+            raise ValueError("the map has no trace of CropMassROI; expected the network's answer to what it cropped")
+        region, image_size, info = _geometry(trace)
+        return region.inside_part(data.as_tensor(), image_size, info["mode"])
+
+
+def _geometry(trace: Mapping[Any, Any]) -> tuple[Region, list[int], Mapping[str, Any]]:
+    """Return region, size of the image (columns, rows) and what else `CropMassROI` left in its trace."""
+    info = trace[TraceKeys.EXTRA_INFO]
+    return Region(*(int(v) for v in info["region"])), [int(length) for length in trace[TraceKeys.ORIG_SIZE]], info
 
 
 class CropMassROId(MapTransform, InvertibleTransform):
@@ -197,7 +217,7 @@ class CropMassROId(MapTransform, InvertibleTransform):
 
     The ROI is taken from the entry's box, else its point, else the bounding box of its label map, else it is the whole
     image; which of them it was is kept in `roi` as `{"source": "box" | "point" | "label" | "image", "box": [...]}`
-    (a point stands twice).
+    (a point stands twice). Where image and label map say where they lie, the label map is laid by that (`lay_mask`).
 
     Args:
         keys: images and label maps to crop, all of one size.
@@ -238,6 +258,8 @@ class CropMassROId(MapTransform, InvertibleTransform):
         name = str(getattr(image, "meta", {}).get("filename_or_obj", "the image"))
         size = tuple(image.shape[1:])
         try:
+            if d.get(self.label_key) is not None:
+                d[self.label_key] = lay_mask(d[self.label_key], image)
             for key in (*self.key_iterator(d), self.label_key):
                 if d.get(key) is not None and tuple(d[key].shape[1:]) != size:
                     raise InputError(

@@ -30,10 +30,15 @@ def test_everything_a_user_changes_is_a_top_level_name():
     assert set(USERS_NAMES) <= set(config("train.yaml"))
 
 
-def test_checkpoints_tell_values_by_the_names_that_a_user_changes():
-    train = config("train.yaml")
-    assert set(train["trained_with"]) - {"training_entries"} <= set(train)
-    assert {"fold", "supervision", "features", "roi_size", "batch_size", "seed"} <= set(train["trained_with"])
+def test_checkpoints_tell_values_by_the_names_that_a_user_changes(phantoms):
+    parser = ConfigParser(config("train.yaml"))
+    parser.update({"dataset_dir": str(phantoms), "features": TINY})
+    told = parser.get_parsed_content("trained_with")["recipe"]
+    assert (told["features"], told["max_epochs"], told["optimizer#_target_"]) == (TINY, 36, "torch.optim.AdamW")
+    assert {"network", "supervision", "roi_size", "batch_size", "seed", "averaging", "image_weight"} <= set(told)
+    assert told["train#random_transforms#0#rotate_range"] == 0.17
+    speed_and_place = {"num_workers", "amp", "device", "compile", "output_dir", "dataset_dir", "datalist", "resume"}
+    assert not {name.split("#")[0] for name in told} & (speed_and_place | {"validate", "otsu_mode", "val_interval"})
 
 
 @pytest.mark.parametrize(

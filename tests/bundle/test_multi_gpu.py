@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from bundle_runs import BUNDLE, TINY, WITHOUT_CHANCE, command, environment, run_bundle
@@ -84,13 +86,42 @@ def test_two_processes_train_the_network_that_one_trains(phantoms, uneven, tmp_p
 
 
 def test_evaluation_judges_each_mass_once(trained, phantoms, uneven, tmp_path):
-    """Seven masses in two processes: the same files, byte for byte, as of one process."""
+    """Seven masses in two processes: the same files, byte for byte, as of one process, and the same maps."""
     settings = {"datalist": uneven, "fold": "all", "roi_size": 64, "checkpoint": trained / "model.pt"}
+    settings |= {"save_maps": True}
     run_bundle(["train.yaml", "evaluate.yaml"], phantoms, tmp_path / "one", **settings)
     run_in_two(["train.yaml", "evaluate.yaml", "multi_gpu_train.yaml"], phantoms, tmp_path / "two", **settings)
     for name in ("per_image.csv", "metrics.json"):
         assert (tmp_path / "two" / name).read_text() == (tmp_path / "one" / name).read_text()
     assert json.loads((tmp_path / "two" / "metrics.json").read_text())["counts"]["masses"] == 7
+    one, two = (np.load(tmp_path / name / "maps.npz") for name in ("one", "two"))
+    assert all(np.array_equal(one[name], two[name]) for name in ("image", "truth", "map"))
+    assert len(two["map"]) == 7
+
+
+@pytest.mark.parametrize("order", ["last", "first"])
+def test_thresholds_are_fitted_on_the_training_fold_by_all_processes(trained, phantoms, uneven, tmp_path, order):
+    """Wherever multi_gpu_train.yaml lies: four masses in two processes, and not the three that are held out."""
+    overlays = ["evaluate.yaml", "thresholds.yaml"]
+    settings = {"datalist": uneven, "fold": 1, "roi_size": 64, "checkpoint": tmp_path / "model.pt"}
+    shutil.copy(trained / "model.pt", tmp_path)
+    run_bundle(["train.yaml", *overlays], phantoms, tmp_path, **settings)
+    path = tmp_path / "model_thresholds.json"
+    alone = json.loads(path.read_text())
+    path.unlink()
+    several = ["multi_gpu_train.yaml", *overlays] if order == "first" else [*overlays, "multi_gpu_train.yaml"]
+    run_in_two(["train.yaml", *several], phantoms, tmp_path, **settings)
+    assert json.loads(path.read_text()) == alone
+    assert alone["masses"] == 4
+
+
+def test_processes_that_the_configs_do_not_join_are_refused(phantoms, tmp_path):
+    failed = subprocess.run(
+        torchrun(["train.yaml"], phantoms, tmp_path), capture_output=True, text=True, env=environment(), check=False
+    )
+    assert failed.returncode != 0
+    assert "torchrun started 2 processes, and the configs do not join them: add multi_gpu_train.yaml" in failed.stderr
+    assert not list(tmp_path.glob("*.pt"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes in /proc")

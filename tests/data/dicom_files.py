@@ -10,8 +10,11 @@ from pydicom import Dataset, FileMetaDataset
 from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
 
-def mammogram_dataset(pixels: np.ndarray, *, bits: int = 12, **attributes: Any) -> Dataset:
-    """Return a mammogram of (rows, columns) pixels; attributes by their keyword, None leaves one out."""
+def mammogram_dataset(pixels: np.ndarray, *, bits: int = 12, overlay: int | None = None, **attributes: Any) -> Dataset:
+    """Return a mammogram of (rows, columns) pixels; attributes by their keyword, None leaves one out.
+
+    `overlay` says that this bit of the pixels is one of an overlay.
+    """
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -37,8 +40,13 @@ def mammogram_dataset(pixels: np.ndarray, *, bits: int = 12, **attributes: Any) 
     for keyword, value in values.items():
         if value is not None:
             setattr(dataset, keyword, value)
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    if overlay is not None:
+        dataset.add_new((0x6000, 0x0100), "US", 16)
+        dataset.add_new((0x6000, 0x0102), "US", overlay)
+    dataset.file_meta.MediaStorageSOPClassUID = (
+        values["SOPClassUID"] or DigitalMammographyXRayImageStorageForPresentation
+    )
+    dataset.file_meta.MediaStorageSOPInstanceUID = values["SOPInstanceUID"]
     return dataset
 
 

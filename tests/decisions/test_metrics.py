@@ -3,12 +3,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.metrics import f1_score, jaccard_score, matthews_corrcoef, recall_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    f1_score,
+    jaccard_score,
+    matthews_corrcoef,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
-from monai_rescunet.decisions.metrics import PixelROC, classification_metrics, segmentation_metrics
+from monai_rescunet.decisions.metrics import (
+    PixelROC,
+    classification_metrics,
+    count_levels,
+    segmentation_metrics,
+    weighted_classification,
+)
 
 masks = arrays(np.bool_, (1, 6, 7))
 
@@ -55,6 +69,35 @@ def test_pixel_auc_needs_pixels_of_both_kinds():
     roc = PixelROC()
     roc.update(torch.rand(1, 4, 4), torch.ones(1, 4, 4, dtype=torch.bool))
     assert roc.auc() is None
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 2**16))
+def test_figures_of_classification_are_those_of_scikit_learn_whatever_each_mass_weighs(seed):
+    """The metrics of the evaluation and the samples of the report's intervals are one computation."""
+    rng = np.random.default_rng(seed)
+    malignant = np.array([True, False, *(rng.random(9) < 0.5)])
+    called, scores = rng.random(11) < 0.5, rng.integers(0, 5, 11) / 4
+    weights = rng.integers(1, 4, (3, 11)).astype(float)
+    names = [np.where(flags, "malignant", "benign").tolist() for flags in (malignant, called)]
+    figures = weighted_classification(*names, scores.tolist(), weights)
+    for sample, weight in enumerate(weights):
+        flat = {"y_true": malignant, "y_pred": called, "sample_weight": weight}
+        assert figures["accuracy"][sample] == pytest.approx(accuracy_score(**flat))
+        assert figures["recall"][sample] == pytest.approx(recall_score(**flat))
+        assert figures["specificity"][sample] == pytest.approx(recall_score(**flat, pos_label=False))
+        assert np.nan_to_num(figures["precision"][sample]) == pytest.approx(precision_score(**flat, zero_division=0))
+        assert figures["f1"][sample] == pytest.approx(f1_score(**flat))
+        assert figures["auc"][sample] == pytest.approx(roc_auc_score(malignant, scores, sample_weight=weight))
+    alone = classification_metrics(*names, scores.tolist())
+    assert alone["auc"] == pytest.approx(roc_auc_score(malignant, scores))
+
+
+def test_levels_are_counted_by_what_their_pixels_are():
+    levels, truth = np.array([[0, 7, 7], [255, 7, 0]], np.uint8), np.array([[0, 1, 1], [2, 2, 0]])
+    counts = count_levels(levels, truth, (0, 1, 2))
+    assert counts.shape == (3, 256)
+    assert (counts[0, 0], counts[1, 7], counts[2, 7], counts[2, 255], counts.sum()) == (2, 2, 1, 1, 6)
 
 
 def test_a_worked_example_by_hand():

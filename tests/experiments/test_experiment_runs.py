@@ -151,7 +151,8 @@ def test_what_there_is_not_is_named(phantoms, tmp_path, changes, message):
 
 
 def test_any_importable_network_can_take_part():
-    assert find_network("monai_rescunet.networks.UNet") == ("UNet", "monai_rescunet.networks.UNet")
+    assert find_network("monai_rescunet.networks.UNet") == ("U-Net", "monai_rescunet.networks.UNet")
+    assert find_network("monai.networks.nets.SegResNet") == ("SegResNet", "monai.networks.nets.SegResNet")
     assert find_network("ResCUNet") == ("ResCU-Net", "monai_rescunet.networks.encoder_decoder.ResCUNet")
 
 
@@ -169,10 +170,10 @@ def test_settings_are_read_as_in_the_configs():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("max_epoch=2", "train.yaml has no such name; is it max_epochs?"),
+        ("max_epoch=2", "train.yaml: has no 'max_epoch'; is it 'max_epochs'?"),
         ("max_epochs", "expected name=value"),
         ("fold=1", "the experiment sets it itself"),
-        ("max_epochs=abc", "--set max_epochs is 'abc'; expected a whole number from 1, such as 300"),
+        ("max_epochs=abc", "--set max_epochs=abc: max_epochs is 'abc'; expected a whole number from 1, such as 300"),
         ("max_epochs=2.5", "expected a whole number from 1"),
         ("max_epochs=$3", "expected a whole number from 1"),
         ("val_interval=0", "expected a whole number from 1"),
@@ -185,7 +186,7 @@ def test_settings_are_read_as_in_the_configs():
         ("learning_rate=fast", "expected a number, such as 0.01"),
         ("learning_rate=NaN", "expected a number"),
         ("amp=1", "expected true or false"),
-        ("roi_mode=3", "expected a text, such as 'scaled'"),
+        ("roi_mode=3", "roi_mode is 3; expected one of scaled, window, fitted"),
         ("otsu_levels=128", "expected a list of numbers"),
         ("levels=[0,half,1]", "expected a list of numbers"),
     ],

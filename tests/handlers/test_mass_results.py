@@ -1,7 +1,8 @@
-"""What inference writes, from masses with known label maps."""
+"""What inference writes, from masses with known outlines."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,92 +10,135 @@ import nibabel
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from dicom_files import write_mammogram
 from monai.transforms import LoadImaged
 from PIL import Image
 
-from monai_rescunet.core.errors import InputError
-from monai_rescunet.data import MammogramReader
+from monai_rescunet.core.errors import InputError, LeftOutError
+from monai_rescunet.data import KeepCanvasd, MammogramReader
+from monai_rescunet.data.datalists.lenient import ImageOfMasses
 from monai_rescunet.handlers import SaveMassResults
+from monai_rescunet.transforms import Outline
 
 GREY = np.random.default_rng(0).integers(0, 255, (50, 40)).astype(np.uint8)
+SIZE = (40, 50)
 
 
-def mass(path, columns: slice, rows: slice, value: int, score: float, **entry: Any) -> tuple[dict, dict]:
-    """Return an entry and an output as an evaluator leaves them."""
-    batch = LoadImaged(keys="image", reader=MammogramReader, ensure_channel_first=True)({"image": str(path), **entry})
-    batch["roi"] = {"source": "box", "box": [1.0, 2.0, 30.0, 40.5]}
-    mask = torch.zeros(1, 40, 50, dtype=torch.uint8)
-    mask[:, columns, rows] = value
+def outline(columns: slice, rows: slice) -> Outline:
+    mask = np.zeros(SIZE, dtype=bool)
+    mask[columns, rows] = True
+    return Outline.of(mask)
+
+
+def mass(columns: slice, rows: slice, value: int, score: float, **entry: Any) -> tuple[dict, dict]:
+    """Return a mass before and after the network."""
     decision = {0: "no lesion", 1: "benign", 2: "malignant"}[value]
-    return batch, {"mask": mask, "result": {"decision": decision, "score": score, "lambda1": 90, "lambda2": 200}}
+    result = {"decision": decision, "score": score, "lambda1": 90, "lambda2": 200}
+    roi = {"source": "box", "box": [1.0, 2.0, 30.0, 40.5]}
+    return {"roi": roi, **entry}, {"result": result, "outline": outline(columns, rows)}
 
 
-def save(out, *masses: tuple[dict, dict], **options: Any) -> SaveMassResults:
+A_MASS = mass(slice(0, 20), slice(0, 10), 2, 0.9)
+NO_LESION = mass(slice(0), slice(0), 0, 0.0)
+
+
+def loaded(path: Path) -> dict[str, Any]:
+    load = LoadImaged(keys="image", reader=MammogramReader, ensure_channel_first=True, dtype=None)
+    return {"image": str(path), "canvas": KeepCanvasd()(load({"image": str(path)}))["canvas"]}
+
+
+def save(out: Path | None, *images: tuple[Any, ...], **options: Any) -> SaveMassResults:
+    """Run the handler over images, each a path and its masses, as an evaluator does."""
     handler = SaveMassResults(out, **options)
-    for batch, output in masses:
-        handler._update(SimpleNamespace(state=SimpleNamespace(batch=[batch], output=[output])))
+    chosen = handler.select(
+        [{"image": str(path), "masses": [{"mass": n} for n in range(len(found))]} for path, *found in images]
+    )
+    for path, *found in (images[index] for index in chosen):
+        before = [{"mass": number, **entry} for number, (entry, _) in enumerate(found)]
+        state = SimpleNamespace(batch=ImageOfMasses(loaded(path), before), output=[output for _, output in found])
+        handler._update(SimpleNamespace(state=state))
     handler._complete(SimpleNamespace())
     return handler
 
 
+def table(out: Path) -> pd.DataFrame:
+    return pd.read_csv(out / "results.csv")
+
+
 def test_where_masses_overlap_the_higher_score_is_painted(tmp_path, write_png):
-    image = write_png(GREY)
-    save(
-        tmp_path / "out",
-        mass(image, slice(0, 20), slice(0, 10), 2, 0.9),
-        mass(image, slice(10, 30), slice(0, 10), 1, 0.6, mass=1),
-    )
-    label = np.asarray(Image.open(tmp_path / "out" / "image_label.png"))
-    assert label.shape == (50, 40)
-    assert label[5, 15] == 2
-    assert label[5, 25] == 1
-    assert label[15].max() == 0
-    rows = pd.read_csv(tmp_path / "out" / "results.csv")
-    assert rows.mass.tolist() == [0, 1]
-    assert rows.area_px.tolist() == [200, 200]
-    assert rows.box.tolist() == ["1 2 30 40.5"] * 2
+    higher, lower = mass(slice(0, 20), slice(0, 10), 2, 0.9), mass(slice(10, 30), slice(0, 10), 1, 0.6)
+    for name, masses in (("one", (higher, lower)), ("other", (lower, higher))):
+        save(tmp_path / name, (write_png(GREY), *masses))
+        label = np.asarray(Image.open(tmp_path / name / "image_label.png"))
+        assert label.shape == (50, 40)
+        assert (label[5, 15], label[5, 25], label[15].max()) == (2, 1, 0)
+        rows = table(tmp_path / name)
+        assert rows.mass.tolist() == [0, 1]
+        assert rows.area_px.tolist() == [200, 200]
+        assert rows.box.tolist() == ["1 2 30 40.5"] * 2
+        assert rows.label_map.tolist() == ["image_label.png"] * 2
 
 
-def test_masses_of_one_image_apart_from_each_other_are_refused(tmp_path, write_png):
-    """Or the second would be painted over the first one's label map."""
-    one, other = write_png(GREY, "a.png"), write_png(GREY, "b.png")
-    masses = [mass(path, slice(0, 9), slice(0, 9), 1, 0.6) for path in (one, other, one)]
-    with pytest.raises(InputError, match="sort the entries by image"):
-        save(tmp_path / "out", *masses)
-    assert pd.read_csv(tmp_path / "out" / "results.csv").image.tolist() == [str(one), str(other)]
+def test_of_equal_scores_the_first_mass_is_painted(tmp_path, write_png):
+    one, other = mass(slice(0, 20), slice(0, 10), 2, 0.6), mass(slice(10, 30), slice(0, 10), 1, 0.6)
+    save(tmp_path, (write_png(GREY, "x/image.png"), one, other))
+    assert np.asarray(Image.open(tmp_path / "image_label.png"))[5, 15] == 2
+
+
+def test_the_picture_has_an_outline_round_the_mass_in_its_colour(tmp_path, write_png):
+    save(tmp_path / "out", (write_png(GREY), mass(slice(10, 30), slice(20, 40), 2, 0.9)))
+    overlay = np.asarray(Image.open(tmp_path / "out" / "image_overlay.png").convert("RGB"))
+    red = (overlay == (230, 97, 1)).all(axis=-1)
+    assert red[19, 15:25].all()
+    assert red[25:35, 9].all()
+    assert not red[20:40, 10:30].any(), "it hides none of the mass"
 
 
 def test_dice_is_that_of_the_whole_image(tmp_path, write_png):
-    label = torch.zeros(1, 40, 50)
-    label[:, 5:20, 0:10] = 2
-    handler = save(None, mass(write_png(GREY), slice(0, 20), slice(0, 10), 2, 0.9, label=label))
+    truth = outline(slice(5, 20), slice(0, 10))
+    handler = save(None, (write_png(GREY), mass(slice(0, 20), slice(0, 10), 2, 0.9, label=truth)))
     assert handler.rows[0]["dice"] == pytest.approx(2 * 150 / 350)
-
-
-def test_dice_is_of_the_row_s_own_mass_where_an_image_has_several(tmp_path, write_png):
-    label = torch.zeros(1, 40, 50)
-    label[:, 5:20, 0:10] = 2
-    label[:, 32:38, 42:48] = 1  # outside the box, [1, 2, 30, 40.5]
-    handler = save(None, mass(write_png(GREY), slice(0, 20), slice(0, 10), 2, 0.9, label=label))
-    assert handler.rows[0]["dice"] == pytest.approx(2 * 150 / 350)
+    missed = save(None, (write_png(GREY), mass(slice(0), slice(0), 0, 0.0, label=truth)))
+    assert missed.rows[0]["dice"] == 0
 
 
 def test_no_lesion_is_an_empty_label_map(tmp_path, write_png):
-    save(tmp_path / "out", mass(write_png(GREY), slice(0), slice(0), 0, 0.0))
+    save(tmp_path / "out", (write_png(GREY), NO_LESION))
     assert np.asarray(Image.open(tmp_path / "out" / "image_label.png")).max() == 0
-    assert pd.read_csv(tmp_path / "out" / "results.csv").decision.tolist() == ["no lesion"]
+    assert table(tmp_path / "out").decision.tolist() == ["no lesion"]
+
+
+def test_an_image_without_a_finding_has_one_row_that_says_so_and_no_class(tmp_path, write_png):
+    handler = SaveMassResults(tmp_path / "out", calibration=lambda score: score)
+    path = write_png(GREY)
+    handler.select([{"image": str(path)}])
+    handler.without_masses(ImageOfMasses({**loaded(path), "found": 0.12}))
+    handler._complete(SimpleNamespace())
+    row = table(tmp_path / "out").iloc[0]
+    assert (row.decision, row.found) == ("no finding", 0.12)
+    assert row[["box", "score", "probability", "lambda1", "area_px"]].isna().all()
+    assert np.asarray(Image.open(tmp_path / "out" / row.label_map)).max() == 0
+
+
+def test_a_probability_is_told_only_where_a_box_or_mask_says_how_large_the_mass_is(write_png):
+    rows = []
+    for source in ("box", "label", "point", "image"):
+        where = {"roi": {"source": source, "box": [1.0, 2.0, 1.0, 2.0]}}
+        handler = save(None, (write_png(GREY), mass(slice(9), slice(9), 2, 0.9, **where)), calibration=lambda _: 0.75)
+        rows += handler.rows
+    assert [row["probability"] for row in rows] == [0.75, 0.75, None, None]
+    assert [row["box"] for row in rows][2:] == ["1 2", "whole image"]
 
 
 def test_dicom_comes_back_as_nifti_with_its_spacing_and_area(tmp_path):
     path = write_mammogram(tmp_path / "a.dcm", GREY.astype(np.uint16), ImagerPixelSpacing=[0.1, 0.05])
-    save(tmp_path / "out", mass(path, slice(0, 20), slice(0, 10), 1, 0.6))
+    save(tmp_path / "out", (path, mass(slice(0, 20), slice(0, 10), 1, 0.6)))
     image = nibabel.load(tmp_path / "out" / "a_label.nii.gz")
     assert image.shape == (40, 50)
     assert np.allclose(image.affine, np.diag([-0.05, -0.1, 1, 1])), "as ITK has the DICOM image, left and posterior"
+    assert (np.asarray(image.dataobj)[:20, :10] == 1).all()
     assert int((np.asarray(image.dataobj) == 1).sum()) == 200
-    row = pd.read_csv(tmp_path / "out" / "results.csv").iloc[0]
+    row = table(tmp_path / "out").iloc[0]
     assert row.area_mm2 == pytest.approx(200 * 0.1 * 0.05)
     assert row.spacing_source == "detector"
 
@@ -103,94 +147,160 @@ def test_dicom_comes_back_as_nifti_with_its_spacing_and_area(tmp_path):
 def test_nifti_comes_back_in_its_own_shape_and_place(tmp_path, shape):
     affine = np.array([[0.07, 0, 0, 12], [0, -0.07, 0, 5], [0, 0, 1, 0], [0, 0, 0, 1]])
     nibabel.save(nibabel.Nifti1Image(GREY.T.reshape(shape), affine), tmp_path / "a.nii.gz")
-    save(tmp_path / "out", mass(tmp_path / "a.nii.gz", slice(0, 20), slice(0, 10), 2, 0.8))
+    save(tmp_path / "out", (tmp_path / "a.nii.gz", A_MASS))
     image = nibabel.load(tmp_path / "out" / "a_label.nii.gz")
     assert image.shape == shape
     assert np.allclose(image.affine, affine)
+    assert (np.asarray(image.dataobj).reshape(SIZE)[:20, :10] == 2).all()
 
 
-def test_images_of_one_stem_do_not_overwrite_each_other(tmp_path, write_png):
-    paths = [write_png(GREY, "left/a.png"), write_png(GREY, "right/a.png")]
-    masses = [mass(path, slice(0, 20), slice(0, 10), 1 + index, 0.6) for index, path in enumerate(paths)]
-    save(tmp_path / "out", *masses, dataset_dir=tmp_path)
-    labels = sorted(path.name for path in (tmp_path / "out").glob("*_label.png"))
-    assert len(labels) == 2
-    assert sorted(int(np.asarray(Image.open(tmp_path / "out" / name)).max()) for name in labels) == [1, 2]
-
-
-def test_a_name_that_is_a_uid_is_kept_whole(tmp_path):
-    write_mammogram(tmp_path / "1.2.840.1", GREY.astype(np.uint16))
-    save(tmp_path / "out", mass(tmp_path / "1.2.840.1", slice(0, 20), slice(0, 10), 2, 0.8))
-    assert (tmp_path / "out" / "1.2.840.1_label.nii.gz").is_file()
-
-
-def test_without_an_output_folder_the_rows_and_masks_are_kept(write_png):
-    handler = save(None, mass(write_png(GREY), slice(0, 20), slice(0, 10), 2, 0.9), keep_masks=True)
-    assert handler.masks[0].sum() == 200
-    assert handler.masks[0].dtype == bool
-
-
-def test_links_to_one_file_have_results_of_their_own(tmp_path, write_png):
-    """Their names differ, or are numbered where folders and names together do not tell them apart."""
-    write_png(GREY, "a/b__c.png")
-    write_png(GREY, "a__b/c.png")
-    paths = [tmp_path / "x" / "c.png", tmp_path / "a__b" / "c.png", tmp_path / "a" / "b__c.png"]
-    paths[0].parent.mkdir()
-    paths[0].symlink_to(paths[1])
-    masses = [mass(path, slice(0, 20), slice(0, 10), 1, 0.6) for path in paths]
-    save(tmp_path / "out", *masses, dataset_dir=tmp_path)
-    assert len(list((tmp_path / "out").glob("*_label.png"))) == 3
-    assert pd.read_csv(tmp_path / "out" / "results.csv").image.tolist() == ["x/c.png", "a__b/c.png", "a/b__c.png"]
+def test_without_an_output_folder_the_results_are_kept(write_png):
+    handler = save(None, (write_png(GREY), A_MASS))
+    assert handler.found[0].outlines[0].area == 200
+    assert handler.rows[0]["label_map"] is None
 
 
 def test_the_table_holds_what_is_finished_when_a_run_is_cut_off(tmp_path, write_png):
-    handler = SaveMassResults(tmp_path / "out")
-    for path in (write_png(GREY, "a.png"), write_png(GREY, "b.png"), write_png(GREY, "c.png")):
-        batch, output = mass(path, slice(0, 20), slice(0, 10), 1, 0.6)
-        handler._update(SimpleNamespace(state=SimpleNamespace(batch=[batch], output=[output])))
-    table = pd.read_csv(tmp_path / "out" / "results.csv")
-    assert [name.rsplit("/")[-1] for name in table.image] == ["a.png", "b.png"]
+    handler = SaveMassResults(tmp_path / "out", strict=True)
+    paths = [write_png(GREY, name) for name in ("a.png", "b.png", "c.png")]
+    handler.select([{"image": str(path)} for path in paths])
+    for path in paths[:2]:
+        state = SimpleNamespace(batch=ImageOfMasses(loaded(path), [A_MASS[0]]), output=[A_MASS[1]])
+        handler._update(SimpleNamespace(state=state))
+        assert [Path(name).name for name in table(tmp_path / "out").image][-1] == path.name
+    handler.close()
 
 
 def test_thresholds_are_whole_numbers_beside_a_mass_without_them(tmp_path, write_png):
-    image = write_png(GREY)
-    none = mass(image, slice(0), slice(0), 0, 0.0, mass=1)
-    none[1]["result"] |= {"lambda2": None}
-    save(tmp_path / "out", mass(image, slice(0, 20), slice(0, 10), 1, 0.6), none)
+    before, after = NO_LESION
+    none = before, {**after, "result": {**after["result"], "lambda2": None}}
+    save(tmp_path / "out", (write_png(GREY), A_MASS, none))
     assert pd.read_csv(tmp_path / "out" / "results.csv", dtype=str).lambda2.tolist()[0] == "200"
 
 
 def test_a_file_that_is_no_result_is_not_written_over(tmp_path, write_png):
-    image = write_png(GREY, "x.png")
+    images = [(write_png(GREY, name), A_MASS) for name in ("w.png", "x.png")]
     annotation = write_png(GREY, "x_label.png")
     before = annotation.read_bytes()
-    masses = [mass(path, slice(0, 20), slice(0, 10), 1, 0.6) for path in (write_png(GREY, "w.png"), image)]
-    with pytest.raises(InputError, match=r"has x_label\.png and no results\.csv; choose another"):
-        save(tmp_path, *masses)
+    with pytest.raises(InputError, match=r"has x_label\.png, which is no result of inference; choose another"):
+        save(tmp_path, *images)
     assert annotation.read_bytes() == before
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "results.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match=r"results\.csv: is there already and no table of results"):
-        save(tmp_path / "other", *masses)
+    assert not (tmp_path / "w_label.png").exists(), "it is found out before hours of work"
 
 
-def test_results_of_an_earlier_run_are_replaced_by_those_of_the_same_image_alone(tmp_path, write_png):
-    a, b, other = (
-        mass(write_png(GREY, name), slice(0, 20), slice(0, 10), 1, 0.6) for name in ("x/a.png", "x/b.png", "y/a.png")
-    )
-    for masses in ([a], [b], [a], [a, b]):
-        save(tmp_path / "out", *masses, dataset_dir=tmp_path)
-        save(tmp_path / "both", a, other, dataset_dir=tmp_path)
-    with pytest.raises(InputError, match=r"has a_label\.png of x/a\.png already"):
-        save(tmp_path / "out", other, dataset_dir=tmp_path)
-    assert pd.read_csv(tmp_path / "out" / "results.csv").image.tolist() == ["x/a.png", "x/b.png"]
+def test_a_users_own_table_is_not_written_to(tmp_path, write_png):
+    own = "image,score\nx.png,3\n"
+    (tmp_path / "results.csv").write_text(own)
+    with pytest.raises(InputError, match=r"results\.csv: is there already and is no table of results"):
+        save(tmp_path, (write_png(GREY), A_MASS))
+    assert (tmp_path / "results.csv").read_text() == own
 
 
-def test_dicom_of_an_earlier_run_does_not_stay_beside_a_new_report(tmp_path):
+def test_runs_into_one_folder_share_a_table_in_which_an_image_judged_anew_is_replaced(tmp_path, write_png):
+    a, b, c = (write_png(GREY, name) for name in ("a.png", "b.png", "c.png"))
+    out = tmp_path / "out"
+    save(out, (a, A_MASS, A_MASS), (b, A_MASS), dataset_dir=tmp_path)
+    save(out, (c, NO_LESION), dataset_dir=tmp_path)
+    save(out, (a, NO_LESION), dataset_dir=tmp_path)
+    rows = table(out)
+    assert list(zip(rows.image, rows.decision, strict=True)) == [
+        ("b.png", "malignant"),
+        ("c.png", "no lesion"),
+        ("a.png", "no lesion"),
+    ]
+    assert np.asarray(Image.open(out / "a_label.png")).max() == 0
+
+
+def test_rows_of_other_settings_are_not_put_beside_each_other(tmp_path, write_png):
+    a, b = write_png(GREY, "a.png"), write_png(GREY, "b.png")
+    save(tmp_path / "out", (a, A_MASS), settings={"otsu_mode": "anchored", "overlay": True})
+    with pytest.raises(InputError, match=r"other settings \(otsu_mode is paper, there anchored\)"):
+        save(tmp_path / "out", (b, A_MASS), settings={"otsu_mode": "paper", "overlay": True})
+    save(tmp_path / "out", (b, A_MASS), settings={"otsu_mode": "anchored", "overlay": False}, overlay=False)
+    save(tmp_path / "out", *((path, A_MASS) for path in (a, b)), settings={"otsu_mode": "paper"})
+    assert len(table(tmp_path / "out")) == 2
+
+
+def test_resuming_leaves_out_what_is_done_and_does_what_is_not(tmp_path, write_png):
+    paths = [write_png(GREY, name) for name in ("a.png", "b.png", "c.png")]
+    out, settings = tmp_path / "out", {"kappa": 0.3}
+    save(out, *((path, A_MASS) for path in paths), settings=settings)
+    lines = (out / "results.csv").read_bytes().splitlines(keepends=True)
+    (out / "results.csv").write_bytes(b"".join(lines[:3]) + lines[3][:20])  # killed while the third row was written
+    handler = save(out, *((path, NO_LESION) for path in paths), settings=settings, resume=True)
+    assert table(out).decision.tolist() == ["malignant", "malignant", "no lesion"]
+    assert handler.written == 1
+    again = save(out, *((path, NO_LESION) for path in paths), settings=settings, resume=True)
+    assert again.written == 0
+    with pytest.raises(InputError, match=r"other settings \(kappa is 0\.5, there 0\.3\)"):
+        save(out, *((path, A_MASS) for path in paths), settings={"kappa": 0.5}, resume=True)
+
+
+def test_an_image_of_the_same_name_from_another_folder_is_not_written_over(tmp_path, write_png):
+    one, other = write_png(GREY, "one/a.png"), write_png(GREY, "other/a.png")
+    save(tmp_path / "out", (one, A_MASS), dataset_dir=one.parent)
+    for resume in (False, True):
+        with pytest.raises(InputError, match=r"has a_label\.png of another image already"):
+            save(tmp_path / "out", (other, NO_LESION), dataset_dir=other.parent, resume=resume)
+
+
+def test_dicom_results_that_no_longer_fit_are_removed_and_a_users_file_stays(tmp_path):
     path = write_mammogram(
         tmp_path / "a.dcm", GREY.astype(np.uint16), StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.4"
     )
-    save(tmp_path / "out", mass(path, slice(0, 20), slice(0, 10), 1, 0.6), dicom=["seg", "sr", "sc"])
-    assert (tmp_path / "out" / "a_seg.dcm").exists()
-    save(tmp_path / "out", mass(path, slice(0), slice(0), 0, 0.0), dicom=["sr"])
-    assert sorted(file.name for file in (tmp_path / "out").glob("*.dcm")) == ["a_sr.dcm"]
+    out = tmp_path / "out"
+    save(out, (path, A_MASS), dicom=["seg", "sr", "sc"])
+    assert {file.name for file in out.glob("*.dcm")} == {"a_seg.dcm", "a_sr.dcm", "a_sc.dcm"}
+    save(out, (path, NO_LESION), dicom=["sr"])
+    assert [file.name for file in out.glob("*.dcm")] == ["a_sr.dcm"]
+    save(out, (path, A_MASS), overlay=False)
+    assert {file.name for file in out.glob("a_*")} == {"a_label.nii.gz"}
+
+
+def test_a_dicom_result_that_cannot_be_made_costs_only_itself(tmp_path, caplog):
+    path = write_mammogram(tmp_path / "a.dcm", GREY.astype(np.uint16))  # has no study
+    handler = save(tmp_path / "out", (path, A_MASS), dicom=["seg"])
+    handler.check()
+    assert len(table(tmp_path / "out")) == 1
+    assert "Study" in caplog.text
+
+
+def test_what_cannot_be_written_costs_its_image_alone(tmp_path, write_png, monkeypatch):
+    paths = [write_png(GREY, name) for name in ("a.png", "b.png", "c.png")]
+    write = SaveMassResults._write_files
+
+    def fails_once(handler, result, folder):
+        if result.path.endswith("b.png"):
+            raise RuntimeError("no such thing")
+        write(handler, result, folder)
+
+    monkeypatch.setattr(SaveMassResults, "_write_files", fails_once)
+    handler = save(tmp_path / "out", *((path, A_MASS) for path in paths), keep_masks=True)
+    assert [Path(name).name for name in table(tmp_path / "out").image] == ["a.png", "c.png"]
+    with pytest.raises(LeftOutError, match=r"1 of 3 masses were left out.*b\.png: .*RuntimeError: no such thing"):
+        handler.check()
+    with pytest.raises(InputError, match="no such thing"):
+        save(tmp_path / "strict", *((path, A_MASS) for path in paths), strict=True)
+    assert [Path(name).name for name in table(tmp_path / "strict").image] == ["a.png"]
+
+
+def test_several_runs_share_the_images_and_the_next_one_has_one_table_of_them(tmp_path, write_png):
+    images = [(write_png(GREY, f"{name}.png"), A_MASS) for name in "abcde"]
+    save(tmp_path / "one", *images, dataset_dir=tmp_path)
+    for number in (1, 0):
+        save(tmp_path / "two", *images, dataset_dir=tmp_path, share=(number, 2))
+    assert not (tmp_path / "two" / "results.csv").exists()
+    handler = save(tmp_path / "two", *images, dataset_dir=tmp_path, resume=True)
+    assert handler.written == 0
+    assert (tmp_path / "two" / "results.csv").read_text() == (tmp_path / "one" / "results.csv").read_text()
+    assert {path.name for path in (tmp_path / "one").iterdir()} == {path.name for path in (tmp_path / "two").iterdir()}
+
+
+def test_another_run_into_the_folder_at_the_same_time_is_refused(tmp_path, write_png):
+    first = SaveMassResults(tmp_path / "out")
+    entries = [{"image": str(write_png(GREY))}]
+    first.select(entries)
+    with pytest.raises(InputError, match="another run writes into it"):
+        SaveMassResults(tmp_path / "out").select(entries)
+    first.close()
+    SaveMassResults(tmp_path / "out").select(entries)

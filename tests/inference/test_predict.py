@@ -18,7 +18,7 @@ from PIL import Image
 
 from monai_rescunet import predict
 from monai_rescunet.core.bundle_root import bundle_root
-from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.errors import InputError, LeftOutError
 from monai_rescunet.data import make_phantom
 
 
@@ -124,8 +124,10 @@ def test_one_unreadable_image_leaves_the_others_their_results(phantom, tmp_path,
     folder, _, box = phantom
     (folder / "cut.png").write_bytes((folder / "grey.png").read_bytes()[:3000])
     names = ["cut.png", "grey.png", "mono2.dcm"]
-    with pytest.raises(InputError, match=r"1 of 3 masses were left out .*cut\.png"):
+    with pytest.raises(LeftOutError, match=r"1 of 3 masses were left out .*cut\.png") as raised:
         predict([folder / name for name in names], box=box, out=tmp_path, num_workers=workers)
+    assert [Path(row["image"]).name for row in raised.value.results] == names[1:]
+    assert all(row["mask"].shape == (640, 500) for row in raised.value.results)
     images = pd.read_csv(tmp_path / "results.csv").image
     assert [Path(image).name for image in images] == names[1:]
 
@@ -134,8 +136,11 @@ def test_strict_stops_at_the_first_unreadable_image(phantom, tmp_path):
     folder, _, box = phantom
     (folder / "empty.png").touch()
     with pytest.raises(InputError, match=r"empty\.png: it is empty"):
-        predict([folder / "grey.png", folder / "empty.png"], box=box, out=tmp_path, strict=True)
-    assert not (tmp_path / "results.csv").exists()
+        predict(
+            [folder / f"{name}.png" for name in ("grey", "deep", "empty", "mono2")], box=box, out=tmp_path, strict=True
+        )
+    images = pd.read_csv(tmp_path / "results.csv").image
+    assert [Path(image).name for image in images] == ["grey.png", "deep.png"], "what was finished before stays"
 
 
 def test_nothing_readable_is_no_result(tmp_path):
@@ -143,7 +148,7 @@ def test_nothing_readable_is_no_result(tmp_path):
         (tmp_path / name).touch()
     with pytest.raises(InputError, match=r"none of the 2 masses could be used; the first: .*a\.png"):
         predict([tmp_path / "a.png", tmp_path / "b.png"], out=tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "results.csv").exists()
 
 
 def test_no_image_is_an_error():

@@ -114,6 +114,50 @@ class NetworkTester:
         image = torch.rand(2, 1, 45, 64)
         assert_agrees(torch.compile(net, fullgraph=True, backend="aot_eager")(image), net(image))
 
+    def test_compiles_with_checkpointing_to_the_same_gradients(self, fresh_compiler: None) -> None:
+        if not self.network.has_checkpoints:
+            pytest.skip("it has no checkpoints")
+        image = torch.rand(2, 1, 32, 32)
+        nets = [self.network(features=self.features, checkpointing=on) for on in (False, True)]
+        nets[1].load_state_dict(nets[0].state_dict())
+        compiled = torch.compile(nets[1], backend="aot_eager")
+        for net in (nets[0], compiled):
+            net(image).square().mean().backward()
+        for (name, found), expected in zip(nets[1].named_parameters(), nets[0].parameters(), strict=True):
+            assert torch.allclose(found.grad, expected.grad, rtol=1e-3, atol=1e-5), name
+        assert all(torch.allclose(*buffers) for buffers in zip(*(net.buffers() for net in nets), strict=True))
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    @pytest.mark.parametrize("spatial_dims", SPATIAL)
+    def test_function_transforms_agree_with_loops(self, spatial_dims: int, dtype: torch.dtype) -> None:
+        """Gradients by example, as differential privacy takes them, and the derivative along a direction."""
+        net = self.build(spatial_dims).to(dtype)
+        images = torch.rand(2, 1, *[32] * spatial_dims).to(dtype)
+        parameters = {name: p.detach() for name, p in net.named_parameters()}
+
+        def loss(parameters: dict[str, Tensor], image: Tensor) -> Tensor:
+            return torch.func.functional_call(net, parameters, (image[None],)).float().square().mean()
+
+        found = torch.func.vmap(torch.func.grad(loss), (None, 0))(parameters, images)
+        one_by_one = [torch.func.grad(loss)(parameters, image) for image in images]
+        for number, image in enumerate(images):
+            net.zero_grad()
+            net(image[None]).float().square().mean().backward()
+            for name, p in net.named_parameters():
+                expected, distance = p.grad.float(), 0.01 if dtype == torch.float32 else 0.1
+                assert (one_by_one[number][name].float() - expected).norm() <= distance * expected.norm(), name
+                if dtype == torch.float32:  # several images at once may go another way, and bfloat16 moves indices
+                    assert (found[name][number] - expected).norm() <= distance * expected.norm(), name
+        _, along = torch.func.jvp(lambda p: loss(p, images[0]), (parameters,), (parameters,))
+        by_gradient = sum((one_by_one[0][name].float() * p.float()).sum() for name, p in parameters.items())
+        assert torch.allclose(along, by_gradient, rtol=1e-3 if dtype == torch.float32 else 0.3, atol=1e-6)
+
+    @pytest.mark.parametrize("spatial_dims", SPATIAL)
+    def test_symbolically_traced_agrees_at_other_sizes(self, spatial_dims: int) -> None:
+        net = self.build(spatial_dims).requires_grad_(False)
+        image = torch.rand(2, 1, *[37] * (spatial_dims - 1), 45)
+        assert torch.equal(torch.fx.symbolic_trace(net)(image), net(image))
+
     @pytest.mark.parametrize("spatial_dims", SPATIAL)
     def test_scripted_saved_and_loaded_agrees_at_any_size(self, spatial_dims: int) -> None:
         net = self.build(spatial_dims).requires_grad_(False)

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from monai_rescunet.networks import ResCUNet, SegNet, USegNet
+from monai_rescunet.networks import NETWORKS, ResCUNet
 
+CHECKPOINTED = [row.cls for row in NETWORKS.values() if row.cls.has_checkpoints]
 FEATURES = (8, 8, 8, 8, 8)
 
 
@@ -18,7 +19,7 @@ def pair(network: type[nn.Module], **options: object) -> tuple[nn.Module, nn.Mod
     return plain, checkpointing
 
 
-@pytest.mark.parametrize("network", [SegNet, USegNet, ResCUNet])
+@pytest.mark.parametrize("network", CHECKPOINTED)
 def test_training_steps_are_the_same(network):
     """Weights, running statistics and their counters, bit for bit, after two steps."""
     nets = pair(network)
@@ -31,7 +32,8 @@ def test_training_steps_are_the_same(network):
             optimizer.step()
     plain, checkpointing = (net.state_dict() for net in nets)
     assert all(torch.equal(plain[name], checkpointing[name]) for name in plain)
-    assert plain["encoder.0.0.adn.N.num_batches_tracked"] == 2
+    counters = [value for name, value in plain.items() if name.endswith("num_batches_tracked")]
+    assert counters and set(map(int, counters)) == {2}
 
 
 def test_dropout_drops_the_same_features_in_both_passes():
@@ -65,3 +67,8 @@ def test_inference_is_not_checkpointed():
     scripted = torch.jit.script(net)
     image = torch.rand(1, 1, 64, 64)
     assert torch.allclose(scripted(image), net(image), atol=1e-6)
+
+
+def test_a_network_without_checkpoints_says_so():
+    with pytest.raises(ValueError, match="checkpointing is True; UNet has none"):
+        NETWORKS["U-Net"].cls(checkpointing=True)

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import copy
+import gc
+import weakref
+
 import pytest
 import torch
 from monai.networks.nets import SegResNet
@@ -83,5 +87,42 @@ def test_the_head_answers_once_a_training_batch():
         head()
     net.train()(torch.rand(2, 1, 32, 32))
     assert head().shape == (2,)
+    with pytest.raises(RuntimeError, match="no training batch"):
+        head()
+
+
+def test_binary_supervision_leaves_no_graph_behind():
+    net = NETWORKS["SegNet"].cls(features=(4, 4, 4, 4, 6))
+    loss = MixedSupervisionLoss((0.0, 1.0, 1.0), ImageHead(net, channels=6))
+    graphs = []
+
+    def mark(module: torch.nn.Module, _: object, found: torch.Tensor) -> None:
+        marker = FixedHead()
+        found.grad_fn.metadata["marker"] = marker  # lives as long as the graph
+        graphs.append(weakref.ref(marker))
+
+    net.encoder[0].register_forward_hook(mark)
+    images, target = batch()
+    value = loss(net(images), target)
+    assert [graph() is None for graph in graphs] == [False]
+    del value
+    gc.collect()
+    assert [graph() is None for graph in graphs] == [True]
+
+
+@pytest.mark.parametrize("levels", [(0.0, 1.0, 1.0), LEVELS])
+def test_a_network_whose_head_waits_for_its_loss_can_be_copied(levels):
+    net = NETWORKS["ResCU-Net"].cls(features=(4, 4, 4, 4, 6))
+    head = ImageHead(net, channels=6)
+    loss = MixedSupervisionLoss(levels, head)
+    images, target = batch()
+    logits = net(images)
+    twin, twins_head = copy.deepcopy((net, head))
+    loss(logits, target).backward()
+    twin(images)
+    assert twins_head().shape == (4,)
+    with pytest.raises(RuntimeError, match="no training batch"):
+        head()
+    copy.deepcopy(net)(images)
     with pytest.raises(RuntimeError, match="no training batch"):
         head()

@@ -62,3 +62,45 @@ def test_certain_softmax_never_exceeds_one():
 def test_other_numbers_of_channels_are_refused():
     with pytest.raises(ValueError, match="2 channels; expected 1 or 3"):
         ToDiscriminativeMap()(torch.zeros(2, 4, 4))
+
+
+@pytest.mark.parametrize(
+    "shape", [(4, 1, 8, 8), (3, 1, 8, 8), (3, 3, 8, 8), (1, 3, 8, 8), (2, 3, 8, 8), (3, 3, 8, 8, 8)]
+)
+def test_a_batch_is_what_its_images_are(shape):
+    logits = torch.randn(shape)
+    spatial_dims = len(shape) - 2
+    to_map = ToDiscriminativeMap(spatial_dims=spatial_dims)
+    found = to_map(logits)
+    assert found.shape == (shape[0], 1, *shape[2:])
+    assert torch.allclose(found, torch.stack([to_map(image) for image in logits]))
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 8, 8), (1, 3, 8, 8), (3, 3, 8, 8)])
+def test_a_shape_with_two_readings_is_refused(shape):
+    """Three one-channel maps, say, and a volume of one slice in three classes."""
+    with pytest.raises(ValueError, match="a batch of images or a volume; say which by spatial_dims"):
+        ToDiscriminativeMap()(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 8, 8), (2, 1, 8, 8), (2, 3, 8, 8), (3, 8, 8, 8)])
+def test_a_shape_with_one_reading_needs_no_more(shape):
+    one = (shape[0], 1) if shape[1] < 8 else (1, shape[1])
+    assert ToDiscriminativeMap()(torch.zeros(shape)).shape == (*one, *shape[2:])
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 8, 8), (1, 3, 8, 8), (3, 8, 8)])
+def test_dictionary_form_takes_the_first_dimension_for_the_channels(shape):
+    logits = torch.randn(shape)
+    levels = torch.tensor([0.0, 0.5, 1.0]).reshape(-1, *[1] * (len(shape) - 1))
+    expected = logits.sigmoid() if shape[0] == 1 else (logits.softmax(0) * levels).sum(0, keepdim=True)
+    assert torch.allclose(ToDiscriminativeMapd(keys="pred")({"pred": logits})["pred"], expected)
+
+
+def test_shapes_of_no_image_and_other_dimensions_are_refused():
+    with pytest.raises(ValueError, match=r"shape is \(3, 8\)"):
+        ToDiscriminativeMap()(torch.zeros(3, 8))
+    with pytest.raises(ValueError, match="spatial_dims is 4"):
+        ToDiscriminativeMap(spatial_dims=4)
+    with pytest.raises(ValueError, match="levels"):
+        ToDiscriminativeMap(levels=(0.0, 2.0))

@@ -297,3 +297,17 @@ def test_the_literal_rule_fails_on_right_benign_maps_and_the_anchored_one_does_n
     for mode, benign_right in (("paper", 0), ("anchored", 60)):
         assert ModifiedOtsu(mode)(benign).decision.count("benign") == benign_right
         assert ModifiedOtsu(mode)(malignant).decision.count("malignant") == 60
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 32, 32), (1, 32, 1, 32), (1, 4, 8, 32)])
+def test_dictionary_form_takes_a_volume_of_any_number_of_slices_for_one_map(shape):
+    flat = torch.zeros(1, 1024)
+    flat[:, 100:300] = 0.9
+    expected = ModifiedOtsud()({"pred": flat.reshape(1, 32, 32)})["result"]
+    assert ModifiedOtsud()({"pred": flat.reshape(shape)})["result"] == expected
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 8, 8), (3, 8, 8), (8,)])
+def test_dictionary_form_refuses_several_maps(shape):
+    with pytest.raises(ValueError, match="expected that of one map"):
+        ModifiedOtsud()({"pred": torch.zeros(shape)})

@@ -22,7 +22,7 @@ from monai_rescunet.core.classes import BENIGN, MALIGNANT
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.collections.report import CollectionReport, Collector, Entry
 from monai_rescunet.data.collections.tables import read_csv_rows
-from monai_rescunet.data.datalists.datalist import path_below
+from monai_rescunet.data.datalists.entries import absolute_path, path_below
 from monai_rescunet.data.readers.mammogram import image_format, image_size
 
 __all__ = ["prepare_cbis_ddsm"]
@@ -52,6 +52,8 @@ Size = tuple[int, int]
 def prepare_cbis_ddsm(root: str | Path, *, n_splits: int = 3, seed: int = 0, strict: bool = False) -> CollectionReport:
     """Return the masses of CBIS-DDSM: those of the published training set with folds, those of the test set apart.
 
+    A patient of both halves would be judged by what was learnt of it: its masses of the training set are left out.
+
     Only headers are read. A row whose mask has another size than its mammogram is left out, and said to be: where such
     a mask belongs is not known.
 
@@ -69,7 +71,7 @@ def prepare_cbis_ddsm(root: str | Path, *, n_splits: int = 3, seed: int = 0, str
     Raises:
         InputError: there is no table, one lacks a column, or no row is usable; with `strict`, any row is not.
     """
-    root = Path(root).resolve()
+    root = absolute_path(root)
     if not root.is_dir():
         raise InputError(f"{root}: there is no such folder")
     tables = {"Training": root / TRAINING_TABLE, "Test": root / TESTING_TABLE}
@@ -87,8 +89,9 @@ def prepare_cbis_ddsm(root: str | Path, *, n_splits: int = 3, seed: int = 0, str
         raise InputError(f"{root}: no usable mass{details}")
     report.notes = [f"{table.name} is not there" for table in tables.values() if not table.is_file()]
     shared = {entry["case"] for entry in report.entries} & {entry["case"] for entry in report.testing}
-    if shared:
-        report.notes.append(f"patients in both halves of the published split, which is kept as it is: {len(shared)}")
+    for case in sorted(shared):
+        collector.note(case, "is a patient of both tables; only the masses of the test table are kept")
+    report.entries = [entry for entry in report.entries if entry["case"] not in shared]
     report.assign_folds(n_splits, seed)
     return report
 

@@ -10,7 +10,7 @@ from monai_rescunet.core.classes import BENIGN, MALIGNANT
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.collections.inbreast_table import TABLES, VIEWS, InbreastTable, read_inbreast_table
 from monai_rescunet.data.collections.report import CollectionReport, Collector, Entry
-from monai_rescunet.data.datalists.datalist import path_below
+from monai_rescunet.data.datalists.entries import absolute_path, path_below
 from monai_rescunet.data.readers.mammogram import image_size
 from monai_rescunet.data.readers.osirix import OsirixROI, draw_region, read_osirix_rois
 
@@ -43,7 +43,7 @@ def prepare_inbreast(
     Raises:
         InputError: the collection is not there, or with `strict` something in it is not usable.
     """
-    folder = _folder(Path(root).resolve())
+    folder = _folder(absolute_path(root))
     report = CollectionReport(folder)
     collector = Collector(report.problems, strict)
     names = MASS_NAMES + (SPICULATED_NAMES if spiculated else ())

@@ -6,15 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from monai_rescunet.core.classes import BENIGN, CLASS_VALUES, MALIGNANT
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.data.datalists.entries import NO_MASS, UNSURE, Entry, has_mass
 from monai_rescunet.data.datalists.folds import assign_folds
+
+T = TypeVar("T")
 
 __all__ = ["CollectionReport", "Collector", "Entry"]
 
-Entry = dict[str, Any]
+LOCATIONS = {"box": "box", "contour": "contour", "label": "mask"}
 
 
 @dataclass
@@ -47,14 +50,14 @@ class CollectionReport:
     def summary(self) -> str:
         """Return the counts as one line a fact."""
         every = self.entries + self.testing
-        roi = Counter("box" if "box" in entry else "mask" if "label" in entry else "whole image" for entry in every)
+        roi = Counter(_where(entry) for entry in every if has_mass(entry))
         lines = [
             _count(self.entries),
             *([f"kept aside for testing: {_count(self.testing)}"] if self.testing else []),
             "region of interest from: " + ", ".join(f"{name} {count}" for name, count in roi.items()),
         ]
         for fold in sorted({entry["fold"] for entry in self.entries if "fold" in entry}):
-            held = Counter(entry["class"] for entry in self.entries if entry["fold"] == fold)
+            held = Counter(entry.get("class") for entry in self.entries if entry["fold"] == fold)
             lines.append(f"fold {fold}: {held[BENIGN]} benign, {held[MALIGNANT]} malignant")
         lines += self.notes
         if self.without_folds:
@@ -64,13 +67,24 @@ class CollectionReport:
         return "\n".join(lines)
 
 
+def _where(entry: Entry) -> str:
+    """Return what says where an entry's mass is."""
+    if entry.get("crop"):
+        return "whole crop"
+    return next((told for key, told in LOCATIONS.items() if key in entry), "not said")
+
+
 def _count(entries: Sequence[Entry]) -> str:
     """Return the numbers of masses, images, cases and classes."""
-    classes = Counter(entry.get("class", "without class") for entry in entries)
+    masses = [entry for entry in entries if has_mass(entry)]
+    classes = Counter(entry.get("class", "without class") for entry in masses)
+    findings = Counter(entry["finding"] for entry in entries if not has_mass(entry))
     return (
-        f"{len(entries)} masses in {len({e['image'] for e in entries})} images of "
+        f"{len(masses)} masses in {len({e['image'] for e in entries})} images of "
         f"{len({e['case'] for e in entries})} cases: "
         + ", ".join(f"{classes[name]} {name}" for name in (*CLASS_VALUES, "without class") if classes[name])
+        + (f"; images without a mass {findings[NO_MASS]}" if findings[NO_MASS] else "")
+        + (f"; unsure regions {findings[UNSURE]}" if findings[UNSURE] else "")
     )
 
 
@@ -85,8 +99,8 @@ class Collector:
     def __init__(self, problems: list[str], strict: bool) -> None:
         self.problems, self.strict = problems, strict
 
-    def gather(self, where: str, make: Callable[..., Entry], *args: Any) -> list[Entry]:
-        """Return the entry that `make` makes of `args`, or nothing; `where` names the file and row."""
+    def gather(self, where: str, make: Callable[..., T], *args: Any) -> list[T]:
+        """Return the entry, or whatever, that `make` makes of `args`, or nothing; `where` names the file and row."""
         try:
             return [make(*args)]
         except (InputError, OSError) as error:  # OSError: a file that may not be read

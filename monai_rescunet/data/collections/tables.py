@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from monai_rescunet.core.errors import InputError
 
@@ -21,7 +22,7 @@ def read_csv_rows(path: Path, columns: Sequence[str], optional: Sequence[str] = 
     """Return the rows of a table with their numbers; every cell is trimmed text.
 
     Cells are separated by commas, or by semicolons or tabs, as spreadsheets of many countries write them: the header
-    tells. Blank rows are skipped. Columns are known in upper and lower case alike.
+    tells. Blank rows are skipped. Columns are known in upper and lower case alike, with or without `_`, `-` and spaces.
 
     Args:
         path: a CSV file in UTF-8; its header is row 1.
@@ -33,14 +34,25 @@ def read_csv_rows(path: Path, columns: Sequence[str], optional: Sequence[str] = 
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-        header = text.partition("\n")[0]
-        separator = max(SEPARATORS, key=header.count)
-        table = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
-    except (ValueError, OSError, csv.Error) as error:
+        table = _cells(text) if text.strip() else []
+    except (ValueError, OSError) as error:  # pandas' own are of the former kind
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"{path}: cannot be read as CSV ({error}); expected UTF-8 and the columns {', '.join(columns)}"
+            f"{path}: cannot be read as CSV ({reason}); expected UTF-8 and the columns {', '.join(columns)}"
         ) from error
     return _rows(path, table, columns, optional)
+
+
+def _cells(text: str) -> list[list[str]]:
+    """Return the cells of all lines, blank lines too, which count in a row's number."""
+    lines = text.split("\n")
+    separator = max(SEPARATORS, key=lines[0].count)
+    width = max(line.count(separator) for line in lines) + 1  # lines may have more cells than the header
+    frame = pd.read_csv(
+        io.StringIO(text, newline=""), sep=separator, names=range(width), index_col=False, dtype=str,
+        keep_default_na=False, skip_blank_lines=False,
+    )  # fmt: skip
+    return [[str(cell) for cell in row] for row in frame.fillna("").to_numpy()]
 
 
 def read_xls_rows(path: Path, columns: Sequence[str]) -> Rows:
@@ -73,10 +85,17 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
+def _plain(name: str) -> str:
+    """Return a column's name as tables may spell it: `X Min`, `xmin` and `x_min` are one."""
+    return "".join(letter for letter in name.casefold() if letter not in "_- \t\n")
+
+
 def _rows(path: Path, table: list[list[str]], columns: Sequence[str], optional: Sequence[str] = ()) -> Rows:
     """Return the rows below the header, by column."""
-    known = {name.casefold(): name for name in (*columns, *optional)}
-    header = [known.get(cell.strip().casefold(), cell.strip()) for cell in table[0]] if table else []
+    known = {_plain(name): name for name in (*columns, *optional)}
+    header = [known.get(_plain(cell), cell.strip()) for cell in table[0]] if table else []
+    while header and not header[-1]:
+        header.pop()
     missing = [name for name in columns if name not in header]
     if missing:
         raise InputError(

@@ -3,35 +3,45 @@
 An entry has `image` and, where they are known, `label` (a mask or a list of masks) or `contour` (`FILE.xml#0,2`,
 regions of an OsiriX file), `box` (`[x_min, y_min, x_max, y_max]`, pixels, max exclusive), `point` (`[x, y]`), `class`
 (`benign`, `malignant`), `case`, `fold` (from 0), `mass` (its number in the image, from 0) and `collection`, where there
-are several. Masses without a number get those that are free, in their order. Further keys are kept.
+are several. Masses without a number get those that are free, in their order. `crop`, true, says that the image is a
+crop of one mass: all of it is the region of interest. `finding` is `mass`, the default, `none` in the one entry of an
+image without a mass, or `unsure` of a region that may hold one. Further keys are kept.
+
+Where several masses of an image have a mask each, reading gives every one of them `others`: what each of the image's
+other masses has of `label`, `contour` and `class`. It is not written.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
+import logging
+import posixpath
 from collections.abc import Iterable, Sequence
 from itertools import count
 from operator import mul
 from pathlib import Path
 from typing import Any
 
-from monai_rescunet.core.classes import CLASS_VALUES
+from monai.utils import ensure_tuple
+
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import relative_name, write_atomically
-from monai_rescunet.data.readers.contour import split_contour
+from monai_rescunet.data.datalists.entries import NO_MASS, Entry, checked_entry, has_mass
 
 __all__ = [
+    "check_replaceable",
     "describe_entries",
-    "path_below",
     "read_datalist",
     "repeat_small_collections",
     "split_by_fold",
     "write_datalist",
 ]
 
-Entry = dict[str, Any]
+SECTIONS = ("training", "testing")
+MASK_KEYS = ("label", "contour")
+
+logger = logging.getLogger(__name__)
 
 
 def read_datalist(
@@ -43,11 +53,14 @@ def read_datalist(
         path: the datalist.
         dataset_dir: folder that its paths are relative to.
         section: `training` or `testing`.
-        masks: every entry must have a mask or contour, as training and evaluation need them.
+        masks: every mass must have a mask or contour, as training and evaluation need them; other findings are left
+            out.
 
     Raises:
         InputError: the datalist is missing or malformed; an entry names a file that is not there or lies outside
-            `dataset_dir`, has a value outside its range or the image and `mass` of another one, or with `masks` none.
+            `dataset_dir`, has a value outside its range or the image and `mass` of another one, or with `masks` none;
+            an image or a case stands in two folds, or in training and testing; some entries of a section have a fold
+            and others none.
     """
     path = Path(path)
     try:
@@ -63,7 +76,7 @@ def read_datalist(
     masses: dict[str, list[Entry]] = {}
     for number, entry in enumerate(content[section]):
         try:
-            checked = _checked(entry, Path(dataset_dir))
+            checked = checked_entry(entry, Path(dataset_dir))
             of_one_image = masses.setdefault(checked["image"], [])
             if "mass" in checked and checked["mass"] in [other.get("mass") for other in of_one_image]:
                 raise InputError(
@@ -71,14 +84,23 @@ def read_datalist(
                     "an image, or none at all: correct it"
                 )
             of_one_image.append(checked)
-            if masks and not {"label", "contour"} & checked.keys():
+            if len(of_one_image) > 1 and NO_MASS in [each.get("finding") for each in of_one_image]:
+                raise InputError(f"{entry['image']} has another entry beside one that finds none: correct one of them")
+            if masks and has_mass(checked) and checked.keys().isdisjoint(MASK_KEYS):
                 raise InputError(
                     f"{entry['image']} has neither mask (label) nor contour; training and evaluation need one of every "
                     "mass, a box or point serves inference alone"
                 )
         except InputError as error:
             raise InputError(f"{path}: entry {number} of {section!r}: {error}") from None
-    return [entry for of_one_image in masses.values() for entry in _numbered(of_one_image)]
+    _check_split(path, content)
+    entries = [entry for each in masses.values() for entry in _with_others(_numbered(each))]
+    if not masks:
+        return entries
+    with_mass = [entry for entry in entries if has_mass(entry)]
+    if len(with_mass) < len(entries):
+        logger.info("%s: %d entries that are no mass are left out", path, len(entries) - len(with_mass))
+    return with_mass
 
 
 def write_datalist(path: str | Path, training: Sequence[Entry], testing: Sequence[Entry] = ()) -> None:
@@ -87,23 +109,45 @@ def write_datalist(path: str | Path, training: Sequence[Entry], testing: Sequenc
     Args:
         path: the JSON file.
         training, testing: entries with paths relative to the data's folder.
+
+    Raises:
+        InputError: another file than a datalist is there already, or the folder cannot be written to.
     """
+    check_replaceable(Path(path))
     content = {"training": list(training), "testing": list(testing)}
     write_atomically(Path(path), json.dumps(content, indent=1) + "\n")
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse to write over a file that `write_datalist` did not write.
+
+    Raises:
+        InputError: it is there and is something else, the table of a collection for instance.
+    """
+    if not path.exists():
+        return
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict) or set(content) != set(SECTIONS):
+        raise InputError(
+            f"{path}: is there already and is no datalist of prepare; expected one, or none: name another file"
+        )
 
 
 def split_by_fold(entries: Iterable[Entry], fold: int | str) -> tuple[list[Entry], list[Entry]]:
     """Return the entries to train on and those held out.
 
     Args:
-        entries: with `fold`, where it is a number.
+        entries: with `fold`, where it is a number; of none at all none are returned.
         fold: the fold to hold out; `none` trains on everything, `all` holds everything out.
 
     Raises:
         InputError: there is no such fold.
     """
     entries = list(entries)
-    if fold == "none":
+    if fold == "none" or not entries:
         return entries, []
     if fold == "all":
         return [], entries
@@ -161,53 +205,11 @@ def describe_entries(entries: Sequence[Entry], dataset_dir: str | Path) -> str:
     told = [
         [place(entry[key]) if key in entry else None for key in ("image", "label", "contour")]
         + [entry.get(key) for key in ("box", "point", "class")]
+        + [[place(other[key]) if key in other else None for key in MASK_KEYS] for other in entry.get("others", ())]
+        + [other.get("class") for other in entry.get("others", ())]
         for entry in entries
     ]
     return f"{len(entries)} masses, SHA-256 {hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:12]}"
-
-
-def path_below(folder: Path, relative: str) -> Path:
-    """Return a path below a folder.
-
-    Raises:
-        InputError: it leads outside the folder, or there is no such file.
-    """
-    path = folder / relative
-    try:
-        inside, there = path.resolve().is_relative_to(folder.resolve()), path.is_file()
-    except (OSError, RuntimeError, ValueError) as error:  # too long, a link to itself, a NUL
-        raise InputError(f"the path {relative!r} cannot be followed ({error})") from error
-    if not inside:
-        raise InputError(f"the path {relative!r} leads outside {folder}: keep the data in one folder")
-    if not there:
-        raise InputError(f"there is no file {relative!r} in {folder}")
-    return path
-
-
-def _checked(entry: Any, folder: Path) -> Entry:
-    """Return the entry with absolute paths and values of the right types."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("image"), str):
-        raise InputError(f"is {entry!r}; expected an object with 'image'")
-    checked = dict(entry, image=str(path_below(folder, entry["image"])))
-    if entry.get("label") is not None:
-        names = [entry["label"]] if isinstance(entry["label"], str) else entry["label"]
-        if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
-            raise InputError(f"label is {entry['label']!r}; expected a path or a list of paths")
-        files = [str(path_below(folder, name)) for name in names]
-        checked["label"] = files[0] if len(files) == 1 else files
-    if entry.get("contour") is not None:
-        file, indices = split_contour(str(entry["contour"]))
-        checked["contour"] = f"{path_below(folder, str(file))}#{','.join(map(str, indices))}"
-    for key, length in (("box", 4), ("point", 2)):
-        if entry.get(key) is not None:
-            checked[key] = _numbers(entry[key], key, length)
-    if entry.get("class") is not None and entry["class"] not in list(CLASS_VALUES):
-        raise InputError(f"class is {entry['class']!r}; expected {' or '.join(CLASS_VALUES)}")
-    for key in ("mass", "fold"):
-        value = entry.get(key, 0)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise InputError(f"{key} is {value!r}; expected a whole number from 0")
-    return {key: value for key, value in checked.items() if value is not None}
 
 
 def _numbered(of_one_image: Sequence[Entry]) -> list[Entry]:
@@ -217,13 +219,37 @@ def _numbered(of_one_image: Sequence[Entry]) -> list[Entry]:
     return [entry if "mass" in entry else entry | {"mass": next(free)} for entry in of_one_image]
 
 
-def _numbers(value: Any, key: str, length: int) -> list[float]:
-    if (
-        not isinstance(value, list)
-        or len(value) != length
-        or not all(isinstance(v, int | float) and math.isfinite(v) for v in value)
-    ):
-        raise InputError(f"{key} is {value!r}; expected {length} numbers")
-    if key == "box" and (value[0] >= value[2] or value[1] >= value[3]):
-        raise InputError(f"box is {value}; expected [x_min, y_min, x_max, y_max] with min below max")
-    return [float(v) for v in value]
+def _with_others(of_one_image: Sequence[Entry]) -> list[Entry]:
+    """Return the masses of one image, each with the others that have a mask which is not its own."""
+    masks = [set(ensure_tuple(entry.get("label", ()))) | {entry.get("contour")} - {None} for entry in of_one_image]
+    told = [{key: entry[key] for key in (*MASK_KEYS, "class") if key in entry} for entry in of_one_image]
+    with_others = []
+    for own, entry in zip(masks, of_one_image, strict=True):
+        others = [other for mask, other in zip(masks, told, strict=True) if not mask <= own]
+        entry.pop("others", None)
+        with_others.append(entry | {"others": others} if others and own else entry)
+    return with_others
+
+
+def _check_split(path: Path, content: dict[str, Any]) -> None:
+    """Refuse a datalist whose folds or sections share a patient or an image, or in which some entries have no fold."""
+    seen: dict[tuple[str, str], str] = {}
+    for section in SECTIONS:
+        listed = content.get(section)
+        entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+        without = sum("fold" not in entry for entry in entries)
+        if 0 < without < len(entries):
+            raise InputError(
+                f"{path}: {without} of the {len(entries)} entries of {section!r} have no fold; expected one in each or "
+                "in none, since masses without a fold would be trained on in every fold: prepare the collection again"
+            )
+        for entry in entries:
+            place = f"fold {entry['fold']} of {section!r}" if "fold" in entry else repr(section)
+            image, case = posixpath.normpath(str(entry.get("image"))), str(entry.get("case") or "").strip()
+            for key, name, spelled in (("image", image, image), ("case", case, case.casefold())):
+                before = seen.setdefault((key, spelled), place) if name else place
+                if before != place:
+                    raise InputError(
+                        f"{path}: the {key} {name!r} stands in {before} and in {place}; expected it in one, or what a "
+                        "network is judged by it has seen: correct the datalist, or prepare the collection again"
+                    )

@@ -16,6 +16,7 @@ from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.readers.contour import DrawContourd, draw_contour
 from monai_rescunet.data.readers.dicom import MappedMammogram
 from monai_rescunet.data.readers.mammogram import MammogramReader, image_format
+from monai_rescunet.data.readers.other_masses import PaintOtherMassesd
 from monai_rescunet.transforms.label_map import ToLabelMapd
 from monai_rescunet.transforms.region import Region
 from monai_rescunet.transforms.roi import CropMassROId
@@ -26,11 +27,12 @@ __all__ = ["LoadMassROId"]
 class LoadMassROId(MapTransform):
     """Load image and label map of the region of interest round a mass.
 
-    The result is that of `LoadImaged` with the `MammogramReader`, `DrawContourd`, `ToLabelMapd` and `CropMassROId` one
-    after the other. Where an entry has a box or point, a contour and a class, and its image is an uncompressed DICOM
-    file, as all of INbreast is, no more than the region is read: a mammogram of 27 MB is never in memory.
+    The result is that of `LoadImaged` with the `MammogramReader`, `DrawContourd`, `ToLabelMapd`, `PaintOtherMassesd`
+    and `CropMassROId` one after the other. Where an entry has a box or point, a contour and a class, and its image is
+    an uncompressed DICOM file, as all of INbreast is, no more than the region is read: a mammogram of 27 MB is never in
+    memory.
 
-    It is for training, which needs no way back to the mammogram; inference has the four transforms.
+    It is for training, which needs no way back to the mammogram; validation has the five transforms.
 
     Args:
         image_key, label_key: of the image and of the label map.
@@ -46,6 +48,7 @@ class LoadMassROId(MapTransform):
                 LoadImaged(self.keys, reader=MammogramReader(), ensure_channel_first=True, allow_missing_keys=True),
                 DrawContourd(label_key, image_key=image_key),
                 ToLabelMapd(label_key),
+                PaintOtherMassesd(label_key, image_key=image_key),
                 self.crop,
             ]
         )
@@ -79,7 +82,7 @@ class LoadMassROId(MapTransform):
     def _mapped(self, data: Mapping[Hashable, Any]) -> MappedMammogram | None:
         """Return the entry's mammogram mapped, or None where the whole of it has to be loaded."""
         given = {key for key, value in data.items() if value is not None}
-        if not given & {"box", "point"} or not given >= {"contour", "class"} or self.label_key in given:
+        if not given & {"box", "point"} or not given >= {"contour", "class"} or given & {self.label_key, "others"}:
             return None
         path = Path(data[self.image_key])
         return MappedMammogram.open(path) if path.is_file() and image_format(path) == "dicom" else None

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from xml.parsers.expat import ExpatError
 
 import numpy as np
-from skimage.draw import polygon
 
 from monai_rescunet.core.errors import InputError
 
@@ -18,6 +17,9 @@ __all__ = ["OsirixROI", "draw_region", "read_osirix_rois"]
 
 FURTHEST = 10
 """How far outside an image a point may lie, in lengths of the image: real contours leave it by a few pixels."""
+
+ON_LINE = 1e-9
+"""How far from a line, in pixels, a pixel's centre counts as on it: what rounding moves it by."""
 
 POINT = re.compile(r"\(\s*([^\s,()]+)\s*,\s*([^\s,()]+)\s*\)")
 
@@ -110,21 +112,30 @@ def draw_region(points: np.ndarray, image_size: Sequence[int]) -> tuple[np.ndarr
         return np.zeros((0, 0), dtype=bool), (0, 0)
     ends = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0)) + 2
     low, high = (np.clip(end, 0, image_size).astype(int) for end in ends)
-    mask = _winding_number(points - low, tuple(high - low)) != 0
-    x, y = polygon(points[:, 0], points[:, 1], shape=tuple(image_size))
-    mask[x - low[0], y - low[1]] = True  # and the pixels on the line
+    mask = _enclosed(points - low, tuple(high - low))
     x, y = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     if len(x) == 0:
         return np.zeros((0, 0), dtype=bool), (0, 0)
     return mask[x[0] : x[-1] + 1, y[0] : y[-1] + 1], (int(low[0] + x[0]), int(low[1] + y[0]))
 
 
-def _winding_number(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return how often a contour goes round each pixel's centre, `(width, height)`."""
+def _enclosed(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return the pixels whose centre a contour goes round, or runs through, `(width, height)`, bool."""
     turns = np.zeros((size[0] + 1, size[1]), dtype=int)
+    on_line = np.zeros(size, dtype=bool)
     for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):
-        rows = np.arange(*np.clip(np.ceil(sorted((y0, y1))), 0, size[1]), dtype=int)
-        if len(rows):  # the edge crosses each of them once: what lies to its right is gone round once more
-            columns = np.ceil(x0 + (rows - y0) * (x1 - x0) / (y1 - y0))
-            turns[np.clip(columns, 0, size[0]).astype(int), rows] += 1 if y1 > y0 else -1
-    return turns.cumsum(axis=0)[:-1]
+        if y0 == y1:
+            if y0.is_integer() and 0 <= y0 < size[1]:
+                first, last = np.clip([np.ceil(min(x0, x1)), np.floor(max(x0, x1)) + 1], 0, size[0]).astype(int)
+                on_line[first:last, int(y0)] = True
+            continue
+        low, high = sorted((y0, y1))
+        rows = np.arange(*np.clip([np.ceil(low), np.floor(high) + 1], 0, size[1]), dtype=int)
+        crossed = x0 + (rows - y0) * (x1 - x0) / (y1 - y0)
+        nearest = np.rint(crossed).astype(int)
+        through = (np.abs(crossed - nearest) < ON_LINE) & (nearest >= 0) & (nearest < size[0])
+        on_line[nearest[through], rows[through]] = True
+        once = rows < high  # two edges share a corner: one of them crosses its row, and what lies to its right is gone
+        columns = np.clip(np.ceil(crossed[once]), 0, size[0]).astype(int)  # round once more
+        turns[columns, rows[once]] += 1 if y1 > y0 else -1
+    return (turns.cumsum(axis=0)[:-1] != 0) | on_line

@@ -172,16 +172,16 @@ def test_of_two_downloads_in_one_folder_neither_is_chosen(collection):
         prepare_cbis_ddsm(collection, strict=True)
 
 
-def test_patients_in_both_halves_and_a_missing_table_are_told(collection):
-    assert "in both halves" not in prepare_cbis_ddsm(collection).summary()
+def test_patients_in_both_halves_are_kept_for_testing_alone_and_a_missing_table_is_told(collection):
+    before = prepare_cbis_ddsm(collection)
     table = pd.read_csv(collection / TEST, dtype=str)
     table.replace("P_00007", "P_00001", regex=True).to_csv(collection / TEST, index=False)
     for folder in collection.glob("Mass-Test_P_00007*"):
         folder.rename(folder.with_name(folder.name.replace("P_00007", "P_00001")))
-    assert (
-        "patients in both halves of the published split, which is kept as it is: 1"
-        in prepare_cbis_ddsm(collection).summary()
-    )
+    report = prepare_cbis_ddsm(collection)
+    assert report.problems == ["P_00001: is a patient of both tables; only the masses of the test table are kept"]
+    assert {entry["case"] for entry in report.entries} == {entry["case"] for entry in before.entries} - {"P_00001"}
+    assert "P_00001" in {entry["case"] for entry in report.testing}
     (collection / TEST).unlink()
     assert f"{TEST} is not there" in prepare_cbis_ddsm(collection).summary()
 

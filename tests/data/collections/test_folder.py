@@ -94,8 +94,8 @@ def test_results_beside_their_image_are_no_mammograms_and_told(tmp_path, add):
     report = prepare_folder([tmp_path])
     assert [entry["image"] for entry in report.entries] == ["a.png", "b_label.png", "c/a_overlay.png"]
     assert report.problems == [
-        f"{tmp_path / name}: is taken for a result of `predict` on a, not for a mammogram"
-        for name in ("a_label.png", "a_overlay.png")
+        f"{tmp_path / name}: is taken for a result of `predict` on a, not for a mammogram{remedy}"
+        for name, remedy in (("a_label.png", "; if it is its mask, call it a_mask"), ("a_overlay.png", ""))
     ]
 
 
@@ -195,7 +195,7 @@ def test_images_alone_by_content(tmp_path, add):
     (tmp_path / "notes.txt").write_text("hello")
     report = prepare_folder([tmp_path])
     assert [entry["image"] for entry in report.entries] == ["a.jpg", "c", "deep/b.png"]
-    assert "whole image 3" in report.summary()
+    assert "not said 3" in report.summary()
     assert not any("fold" in entry for entry in report.entries)
 
 

@@ -94,6 +94,10 @@ def test_several_masks_stay_a_list_and_empty_values_are_dropped(folder):
         ({"box": [1, 2, 3]}, "expected 4 numbers"),
         ({"box": [3, 0, 1, 2]}, "min below max"),
         ({"point": ["1", 2]}, "expected 2 numbers"),
+        ({"crop": 1}, "crop is 1; expected true or false"),
+        ({"finding": "yes"}, "finding is 'yes'; expected mass, none, unsure"),
+        ({"finding": "none", "box": [0, 0, 1, 1]}, "finding is none, and the entry has box"),
+        ({"case": ["p1"]}, "case is .*expected the patient"),
     ],
 )
 def test_faults_name_the_datalist_and_the_entry(folder, change, message):
@@ -117,6 +121,44 @@ def test_training_needs_a_mask_or_contour_of_every_mass(folder):
         read_datalist(path, folder, masks=True)
 
 
+def test_images_without_a_mass_are_read_but_not_trained_on(folder):
+    entries = {"image": "images/a.png", "label": "masks/a.png"}, {"image": "images/b.png", "finding": "none"}
+    path = datalist_of(folder, *entries)
+    assert [entry.get("finding") for entry in read_datalist(path, folder)] == [None, "none"]
+    assert [entry["image"] for entry in read_datalist(path, folder, masks=True)] == [str(folder / "images/a.png")]
+    with pytest.raises(InputError, match="has another entry beside one that finds none"):
+        read_datalist(datalist_of(folder, {"image": "images/b.png", "box": [0, 0, 1, 1]}, entries[1]), folder)
+
+
+def test_a_crop_is_said_to_be_one(folder):
+    (read,) = read_datalist(datalist_of(folder, {"image": "images/a.png", "crop": True}), folder)
+    assert read["crop"] is True
+
+
+@pytest.mark.parametrize(
+    ("training", "testing", "message"),
+    [
+        ([("a", "p1", 0), ("b", "p1", 1)], [], "the case 'p1' stands in fold 0 of 'training' and in fold 1"),
+        ([("a", "P01", 0), ("b", "p01 ", 1)], [], "the case 'p01' stands in fold 0"),
+        ([("a", "p1", 0)], [("b", "p1", None)], "the case 'p1' stands in fold 0 of 'training' and in 'testing'"),
+        ([("a", "p1", None)], [("a", "p2", None)], r"the image 'images/a\.png' stands in 'training' and in 'testing'"),
+        ([("a", "p1", 0), ("a", "p2", 1)], [], r"the image 'images/a\.png' stands in fold 0"),
+        ([("a", "p1", 0), ("b", "p2", None)], [], "1 of the 2 entries of 'training' have no fold"),
+    ],
+)
+@pytest.mark.parametrize("section", ["training", "testing"])
+def test_what_would_be_judged_by_what_was_trained_on_is_refused(folder, training, testing, message, section):
+    def entries(rows):
+        return [
+            {"image": f"images/{image}.png", "case": case} | ({} if fold is None else {"fold": fold})
+            for image, case, fold in rows
+        ]
+
+    write_datalist(folder / "d.json", entries(training), entries(testing))
+    with pytest.raises(InputError, match=rf"d\.json: {message}"):
+        read_datalist(folder / "d.json", folder, section)
+
+
 def test_a_missing_datalist_says_how_to_make_one(folder):
     with pytest.raises(InputError, match=r"none\.json.*monai-rescunet prepare"):
         read_datalist(folder / "none.json", folder)
@@ -124,10 +166,11 @@ def test_a_missing_datalist_says_how_to_make_one(folder):
 
 def test_what_is_written_is_read(folder):
     entries = [{"image": "images/a.png", "class": "benign", "case": "a", "mass": 0, "fold": 0}]
-    write_datalist(folder / "out" / "d.json", entries, entries)
-    for section in ("training", "testing"):
+    tested = [{"image": "images/b.png", "class": "malignant", "case": "b", "mass": 0}]
+    write_datalist(folder / "out" / "d.json", entries, tested)
+    for section, (entry,) in (("training", entries), ("testing", tested)):
         (read,) = read_datalist(folder / "out" / "d.json", folder, section)
-        assert {**read, "image": "images/a.png"} == entries[0]
+        assert {**read, "image": entry["image"]} == entry
 
 
 def test_entries_are_described_alike_wherever_their_folder_lies(tmp_path):
@@ -138,7 +181,10 @@ def test_entries_are_described_alike_wherever_their_folder_lies(tmp_path):
     here = told(tmp_path / "here")
     assert here.startswith("2 masses, SHA-256 ")
     assert told(tmp_path / "there", case="p1", fold=2) == here
-    assert len({here, told(tmp_path, name="c.png"), told(tmp_path, box=[0, 0, 9, 9])}) == 3
+    others = [{"label": f"{tmp_path}/n.png", "class": "benign"}]
+    assert (
+        len({here, told(tmp_path, name="c.png"), told(tmp_path, box=[0, 0, 9, 9]), told(tmp_path, others=others)}) == 4
+    )
 
 
 ENTRIES = [{"image": str(index), "fold": index % 3} for index in range(6)]
@@ -237,3 +283,18 @@ def test_any_json_for_an_entry_is_read_or_refused_as_bad_input(folder, entry):
         assert "datalist.json" in str(error)
     else:
         assert read["image"] == str(folder / "images/a.png")
+
+
+@pytest.mark.parametrize("content", ["image,mask,label\n", "{}", '{"training": [], "name": "Decathlon"}', "[]"])
+def test_a_file_that_is_no_datalist_of_ours_is_not_written_over(tmp_path, content):
+    path = tmp_path / "labels.csv"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"labels\.csv: is there already and is no datalist of prepare"):
+        write_datalist(path, [])
+    assert path.read_text() == content
+
+
+def test_a_datalist_is_written_over(tmp_path):
+    for entries in ([], [{"image": "a.png"}]):
+        write_datalist(tmp_path / "d.json", entries)
+    assert json.loads((tmp_path / "d.json").read_text())["training"] == [{"image": "a.png"}]

@@ -13,7 +13,7 @@ from PIL import Image
 from pydicom.uid import RLELossless
 
 from monai_rescunet.core.errors import InputError, input_error_behind
-from monai_rescunet.data import DrawContourd, LoadMassROId, MammogramReader
+from monai_rescunet.data import DrawContourd, LoadMassROId, MammogramReader, PaintOtherMassesd
 from monai_rescunet.data.readers.dicom import MappedMammogram
 from monai_rescunet.transforms import CropMassROId, ToLabelMapd
 
@@ -28,6 +28,7 @@ def one_after_the_other(**roi) -> Compose:
             LoadImaged(keys, reader=MammogramReader(), ensure_channel_first=True, allow_missing_keys=True),
             DrawContourd("label"),
             ToLabelMapd("label"),
+            PaintOtherMassesd("label"),
             CropMassROId(keys, ["bilinear", "nearest"], **roi),
         ]
     )
@@ -70,7 +71,7 @@ def only_the_region_is_read(monkeypatch):
     ids=lambda roi: roi["roi_mode"],
 )
 @pytest.mark.parametrize("box", [(40, 60, 81, 101), (0, 0, 50, 90), (95, 85, 120, 110), (120, 160, 150, 180)])
-def test_result_is_that_of_the_four_transforms(tmp_path, photometric, roi, box):
+def test_result_is_that_of_the_five_transforms(tmp_path, photometric, roi, box):
     data = entry(tmp_path, box, PhotometricInterpretation=photometric)
     assert_same(LoadMassROId(**roi)(data), one_after_the_other(**roi)(data))
 

@@ -78,6 +78,21 @@ def test_a_bay_with_a_narrow_mouth_stays_outside():
     assert paste(ring, (100, 100)).sum() == pytest.approx(np.pi * (40**2 - 20**2), rel=0.05)
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(-3, 24), st.integers(-3, 24)), min_size=3, max_size=12))
+def test_pixels_that_a_line_runs_through_are_inside(corners):
+    """Corners in whole pixels: the lines run through the centres of many."""
+    full = paste(corners, (20, 22))
+    on_line = {
+        (x0 + (x1 - x0) * k // steps, y0 + (y1 - y0) * k // steps)
+        for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True)
+        for steps in [max(int(np.gcd(x1 - x0, y1 - y0)), 1)]
+        for k in range(steps + 1)
+    }
+    assert all(full[place] for place in on_line if 0 <= place[0] < 20 and 0 <= place[1] < 22)
+    assert full[polygon(*np.array(corners).T, shape=full.shape)].all()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -1,0 +1,127 @@
+"""The boxes.csv of a folder whose masses are marked in the files of an annotation program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from monai_rescunet.core.classes import CLASS_VALUES
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.data.collections.annotations import Annotated, annotation_format, read_annotation, yolo_names
+from monai_rescunet.data.collections.folder.files import Kind, kind_of
+from monai_rescunet.data.collections.folder.names import Place, is_mask_name, name_below, place_of
+from monai_rescunet.data.collections.folder.rows import CORNERS
+from monai_rescunet.data.collections.report import Collector
+from monai_rescunet.data.readers.mammogram import image_size
+from monai_rescunet.transforms.boxes import check_box
+
+__all__ = ["COLUMNS", "convert_boxes"]
+
+COLUMNS = ("image", *CORNERS, "label")
+MASS, IGNORE = "mass", "ignore"
+MEANINGS = {**{name: name for name in CLASS_VALUES}, MASS: "", "masses": ""}
+"""What names of objects mean where nobody says it: a class, or a mass of an unknown one."""
+
+
+def convert_boxes(
+    root: str | Path, meanings: Mapping[str, str] | None = None, *, strict: bool = False
+) -> tuple[list[dict[str, str]], list[str]]:
+    """Return the rows of boxes.csv that COCO, YOLO, Pascal VOC or LabelMe files below a folder tell, and the problems.
+
+    An image whose file marks no mass gets a row with a blank box, which says that it has none.
+
+    Args:
+        root: folder of images and annotations; a YOLO file is its image's by its stem, beside it or in `labels` beside
+            `images`.
+        meanings: of names of objects: `benign`, `malignant`, `mass` (its class unknown) or `ignore` (no mass). Objects
+            called benign, malignant or mass need none.
+        strict: raise the first problem instead of leaving its image out.
+
+    Raises:
+        InputError: there is no such file, a name has no meaning, or with `strict` something cannot be used.
+    """
+    folder = Path(root)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder")
+    known = {**MEANINGS, **{name.casefold(): meaning.lower() for name, meaning in (meanings or {}).items()}}
+    for name, meaning in known.items():
+        if meaning not in (*CLASS_VALUES, MASS, IGNORE, ""):
+            raise InputError(f"{name}={meaning}: expected benign, malignant, {MASS} or {IGNORE} behind the =")
+    problems: list[str] = []
+    collector = Collector(problems, strict)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    annotations = [(path, kind) for path in files for kind in [annotation_format(path)] if kind]
+    if not annotations:
+        raise InputError(f"{folder}: has no file of boxes as COCO, YOLO, Pascal VOC or LabelMe write them")
+    images = _Images(folder, files)
+    names = yolo_names(folder)
+    rows: list[dict[str, str]] = []
+    for path, kind in annotations:
+        try:
+            said = read_annotation(path, kind, names)
+        except InputError as error:
+            collector.note(str(path), str(error).removeprefix(f"{path}: "))
+            continue
+        for annotated in said:
+            rows += [row for each in collector.gather(str(path), _rows, path, annotated, images, known) for row in each]
+    _check_once(rows, folder)
+    return rows, problems
+
+
+class _Images:
+    """The images below a folder, by what files of annotations call them."""
+
+    def __init__(self, root: Path, files: list[Path]) -> None:
+        self.root = root
+        self.by_name: dict[str, list[Path]] = {}
+        self.by_place: dict[Place, list[Path]] = {}
+        for path in files:
+            if kind_of(path)[0] is Kind.IMAGE and not is_mask_name(root, path):
+                self.by_name.setdefault(path.name.casefold(), []).append(path)
+                self.by_place.setdefault(place_of(root, path), []).append(path)
+
+    def find(self, annotation: Path, name: str) -> Path:
+        """Return the image of a file of annotations, which names it or is called as it is.
+
+        Raises:
+            InputError: there is none, or more than one.
+        """
+        if not name:
+            found = self.by_place.get(place_of(self.root, annotation.with_suffix(".png")), [])
+        else:
+            found = self.by_name.get(Path(name).name.casefold(), [])
+            exact = [path for path in found if path.as_posix().endswith("/" + name.lstrip("./"))]
+            found = exact if len(exact) == 1 else found
+        if len(found) != 1:
+            called = name or annotation.stem
+            raise InputError(f"{len(found)} images are called {called!r}; expected one: name them apart")
+        return found[0]
+
+
+def _rows(path: Path, annotated: Annotated, images: _Images, meanings: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the rows of one image."""
+    image = images.find(path, annotated.image)
+    name, size = name_below(images.root, image), image_size(image)
+    rows = []
+    for called, corners in annotated.objects:
+        meaning = meanings.get(called.casefold())
+        if meaning is None:
+            raise InputError(
+                f"an object is called {called!r}; say what that is: --name {called}=benign, malignant, {MASS} or "
+                f"{IGNORE}"
+            )
+        if meaning == IGNORE:
+            continue
+        scale = (*size, *size) if annotated.fractions else (1, 1, 1, 1)
+        box = check_box([corner * length for corner, length in zip(corners, scale, strict=True)], size)
+        cells = zip(CORNERS, (f"{value:.10g}" for value in box), strict=True)
+        rows.append({"image": name, **dict(cells), "label": "" if meaning == MASS else meaning})
+    return rows or [{"image": name, **dict.fromkeys(CORNERS, ""), "label": ""}]
+
+
+def _check_once(rows: list[dict[str, str]], root: Path) -> None:
+    """Refuse an image that two files speak of and of which they say different things."""
+    blank = {row["image"] for row in rows if not row[CORNERS[0]]}
+    both = sorted(blank & {row["image"] for row in rows if row[CORNERS[0]]})
+    if both:
+        raise InputError(f"{root / both[0]}: one file marks a mass in it and another none: remove one of them")

@@ -1,0 +1,201 @@
+"""The breast as the finder sees it, whatever the mammogram: alone, upright, chest wall left, one size, one tone."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import InvertibleTransform, MapTransform
+from monai.utils import TraceKeys, TransformBackends, convert_to_tensor
+from scipy import ndimage
+from skimage.filters import threshold_otsu
+from torch import Tensor
+from torch.nn import functional as F
+
+from monai_rescunet.finding.placement import Placement
+
+__all__ = ["BreastFrame", "BreastFramed", "breast_mask"]
+
+LOOK = 192
+"""Longer side of the small picture in which the breast is looked for, pixels."""
+LABEL_WIDTH = 7
+"""Bright lines narrower than this many of its pixels are film edges and letters."""
+FLAT_AIR, FAINT = 0.15, 0.2
+"""Part of the picture that has one darkest value where the air was blacked out, and what is brighter than that."""
+LEAST_BREAST = 0.02
+"""Part of the picture that a breast covers at least."""
+DARK, BRIGHT, MIDDLE = 2.0, 99.5, 0.4
+"""Percentiles of the breast that become 0 and 1, and what its median becomes."""
+SCAN_ASPECT = 0.585
+"""Width over height of a scanned film, the median of CBIS-DDSM's, where a stretched picture does not tell its own."""
+RIM = 0.03
+"""Part of the picture at each end that does not count in them: white edges of films."""
+
+
+def breast_mask(image: Tensor) -> Tensor:
+    """Return where the breast is: the largest bright region without labels, film edges and air.
+
+    Args:
+        image: `(columns, rows)`, bright tissue on dark air.
+
+    Returns:
+        `(columns, rows)` of the image reduced to 192 pixels on its longer side at most, bool; nothing where no region
+        is bright, or all of them are too small to be a breast.
+    """
+    reduced = _reduce(image, LOOK).numpy()
+    low, high = np.percentile(reduced, [1, 99])
+    if not high > low:
+        return torch.zeros(reduced.shape, dtype=torch.bool)
+    # the square root brings fat, which is nearer to air than to dense tissue, to the side of the latter
+    tone = np.sqrt(np.clip((reduced - low) / (high - low), 0, 1))
+    # where the air is one value, blacked out or never exposed, all else is breast, however faint
+    flat = (tone == 0).mean() > FLAT_AIR
+    bright = tone > (FAINT if flat else min(threshold_otsu(tone), 0.5) * 0.8)
+    opened = ndimage.binary_opening(bright, np.ones((LABEL_WIDTH, LABEL_WIDTH)))
+    regions, count = ndimage.label(opened)
+    if count == 0:
+        return torch.zeros(reduced.shape, dtype=torch.bool)
+    sizes = np.bincount(regions.ravel())[1:]
+    breast = ndimage.binary_fill_holes(regions == 1 + sizes.argmax())
+    if breast.mean() < LEAST_BREAST:
+        breast = np.zeros_like(breast)
+    return torch.from_numpy(breast)
+
+
+class BreastFrame(InvertibleTransform):
+    """Cut out the breast and bring it to one size and tone.
+
+    The largest bright region is taken for the breast and everything else blacked out: labels, markers, film edges and
+    padding. It is mirrored where the chest wall lies right, scaled into the frame with its aspect kept, its left edge
+    at the frame's left edge, and its grey levels are brought to [0, 1] by percentiles and a gamma that gives their
+    median one value; so neither bit depth nor the tone curve of a scanner is left of them. A picture without a breast
+    becomes an empty frame.
+
+    Args:
+        frame_size: (columns, rows) of the frame.
+
+    Example:
+        >>> import torch
+        >>> picture = torch.zeros(1, 300, 400)
+        >>> picture[:, 180:, 50:350] = 1000 + 100 * torch.rand(120, 300)
+        >>> frame = BreastFrame((64, 112))
+        >>> framed = frame(picture)
+        >>> framed.shape, frame.inverse(framed).shape
+        (torch.Size([1, 64, 112]), torch.Size([1, 300, 400]))
+    """
+
+    backend = [TransformBackends.TORCH]
+
+    def __init__(self, frame_size: Sequence[int] = (256, 448)) -> None:
+        if len(frame_size) != 2 or min(frame_size) < 1:
+            raise ValueError(f"frame_size is {frame_size}; expected (columns, rows), above 0")
+        self.frame_size = int(frame_size[0]), int(frame_size[1])
+
+    def __call__(self, image: Tensor, true_size: Sequence[float] | None = None) -> MetaTensor:
+        """Return the frame, `(1, *frame_size)`, float32 in [0, 1], its `Placement` in the trace and in `meta`.
+
+        Args:
+            image: `(C, columns, rows)`; the first channel is looked at.
+            true_size: (columns, rows) that the picture had before it was stretched; only their ratio matters. Without
+                it, a square picture whose breast reaches its left or right edge is taken for a film's scan stretched,
+                of 0.585 times its height in width: mammograms are not square, and in one that was padded to a square
+                the breast lies in the middle. Boxes come back to the stored image either way.
+
+        Raises:
+            ValueError: the image is not `(C, columns, rows)`.
+        """
+        if image.ndim != 3:
+            raise ValueError(f"the image's shape is {tuple(image.shape)}; expected (C, columns, rows)")
+        tensor: MetaTensor = convert_to_tensor(image, track_meta=True)
+        values = tensor.as_tensor()[0].float()
+        values = torch.nan_to_num(values)
+        mask = breast_mask(values.cpu())
+        size = tuple(values.shape)
+        if true_size is None and size[0] == size[1] and (mask[0].any() or mask[-1].any()):
+            true_size = (SCAN_ASPECT, 1.0)
+        placement = Placement.of(mask, size, self.frame_size, true_size)
+        framed = torch.zeros(self.frame_size) if not mask.any() else self._toned(placement, values, mask)
+        result = MetaTensor(framed[None].to(values.device)).copy_meta_from(tensor)
+        result.meta["placement"] = list(placement)
+        info = {"placement": list(placement), "affine": tensor.affine}
+        traced: MetaTensor = self.push_transform(result, orig_size=size, extra_info=info)
+        return traced
+
+    def _toned(self, placement: Placement, values: Tensor, mask: Tensor) -> Tensor:
+        """Return the breast in its place in the frame, in one tone."""
+        positions = placement.positions(tuple(values.shape), self.frame_size)
+        # grid_sample's x is the last axis, from -1 to 1
+        inside = (
+            F.grid_sample(mask[None, None].float(), 2 * positions.flip(-1)[None] - 1, align_corners=False)[0, 0] > 0.5
+        )
+        framed = placement.cut(values, self.frame_size).cpu()
+        breast = framed[inside & ((positions > RIM) & (positions < 1 - RIM)).all(dim=-1)]
+        if breast.numel() == 0:
+            return torch.zeros(self.frame_size)
+        low, median, high = np.percentile(breast.numpy(), [DARK, 50, BRIGHT])
+        span = max(high - low, np.finfo(np.float32).tiny)
+        gamma = float(np.clip(np.log(MIDDLE) / np.log(np.clip((median - low) / span, 1e-3, 0.999)), 0.4, 2.5))
+        toned = ((framed - low) / span).clamp(0, 1) ** gamma
+        # what is breast is never quite black, so that the frame tells where it is
+        return torch.where(inside, toned.clamp(min=1 / 255), torch.zeros(()))
+
+    def inverse(self, data: MetaTensor) -> MetaTensor:
+        """Return a map of the mammogram's size: the frame's content in its place, zeros elsewhere.
+
+        Args:
+            data: what `__call__` returned, or a map of the same geometry with its trace, `(C, *frame_size)`.
+        """
+        trace = self.pop_transform(data)
+        placement = Placement(*trace[TraceKeys.EXTRA_INFO]["placement"])
+        size = [int(length) for length in trace[TraceKeys.ORIG_SIZE]]
+        result = MetaTensor(placement.paste(data.as_tensor(), size)).copy_meta_from(data)
+        result.affine = trace[TraceKeys.EXTRA_INFO]["affine"]
+        return result
+
+
+class BreastFramed(MapTransform, InvertibleTransform):
+    """Dictionary form of `BreastFrame`.
+
+    Args:
+        keys: the mammograms.
+        frame_size: as in `BreastFrame`.
+        true_size_key: where an entry may hold the (columns, rows) that its picture had before it was stretched.
+        allow_missing_keys: frame those keys that are there.
+    """
+
+    backend = BreastFrame.backend
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        frame_size: Sequence[int] = (256, 448),
+        true_size_key: str = "true_size",
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.frame, self.true_size_key = BreastFrame(frame_size), true_size_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the entry with its mammograms framed."""
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = self.frame(d[key], d.get(self.true_size_key))
+        return d
+
+    def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the entry with its maps back in the mammograms' geometry."""
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = self.frame.inverse(d[key])
+        return d
+
+
+def _reduce(image: Tensor, longest: int) -> Tensor:
+    """Return an image averaged down until its longer side is `longest` pixels at most."""
+    scale = min(1.0, longest / max(image.shape))
+    columns, rows = (max(1, round(length * scale)) for length in image.shape)
+    return F.adaptive_avg_pool2d(image[None, None], (columns, rows))[0, 0]

@@ -1,0 +1,58 @@
+"""Inference that several processes share, and that is killed and goes on: the rows of one undisturbed run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from bundle_runs import command, environment, run_bundle
+
+NEEDED = {"features": None, "overlay": "false"}
+
+
+@pytest.fixture(scope="module")
+def one(phantoms, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("one")
+    run_bundle("inference.yaml", phantoms, out, **NEEDED)
+    return out
+
+
+def test_two_processes_make_the_table_of_one(one, phantoms, tmp_path):
+    _, _, _, *bundle_run = command("inference.yaml", phantoms, tmp_path, **NEEDED)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", *bundle_run]
+    done = subprocess.run(torchrun, capture_output=True, text=True, env=environment(), check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / "results.csv").read_text() == (one / "results.csv").read_text()
+    for path in one.glob("*_label.png"):
+        assert (tmp_path / path.name).is_file()
+    assert not list(tmp_path.glob("results.part*"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sends SIGKILL")
+def test_a_killed_run_leaves_whole_rows_and_is_resumed(one, phantoms, tmp_path):
+    with (tmp_path / "stderr").open("w") as stderr:
+        job = subprocess.Popen(
+            command("inference.yaml", phantoms, tmp_path, **NEEDED), env=environment(), stderr=stderr
+        )
+    table = tmp_path / "results.csv"
+    deadline = time.monotonic() + 120
+    while not table.exists() or len(table.read_text().splitlines()) < 3:
+        assert job.poll() is None, (tmp_path / "stderr").read_text()[-2000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    os.kill(job.pid, signal.SIGKILL)
+    job.wait()
+    expected = (one / "results.csv").read_text()
+    assert expected.startswith(table.read_text())
+    failed = run_bundle("inference.yaml", phantoms, tmp_path, resume="true", kappa=0.5, check=False, **NEEDED)
+    assert "kappa is 0.5, there 0.3" in failed.stderr
+    resumed = run_bundle("inference.yaml", phantoms, tmp_path, resume="true", **NEEDED)
+    assert "are done already and are left out" in resumed.stderr
+    assert table.read_text() == expected
+    assert len(json.loads((phantoms / "datalist.json").read_text())["training"]) == len(expected.splitlines()) - 1

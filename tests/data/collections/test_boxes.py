@@ -1,0 +1,135 @@
+"""Boxes as annotation programs write them become boxes.csv, and that a datalist."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from monai_rescunet.cli import main
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.data import prepare_folder
+from monai_rescunet.data.collections.boxes import convert_boxes
+
+SIZE = (40, 20)  # columns, rows
+BOX = [10, 4, 20, 12]  # of the mass in a.png; b.png has none
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "images").mkdir()
+    for seed, name in enumerate("ab"):
+        pixels = np.random.default_rng(seed).integers(0, 255, SIZE[::-1]).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{name}.png")
+    return tmp_path
+
+
+def coco(folder, name="malignant"):
+    content = {
+        "images": [{"id": 7, "file_name": "images/a.png"}, {"id": 8, "file_name": "b.png"}],
+        "annotations": [{"image_id": 7, "category_id": 3, "bbox": [10, 4, 10, 8]}],
+        "categories": [{"id": 3, "name": name}],
+    }
+    (folder / "coco.json").write_text(json.dumps(content))
+
+
+def yolo(folder, name="malignant"):
+    (folder / "labels").mkdir()
+    (folder / "labels" / "a.txt").write_text("1 0.375 0.4 0.25 0.4\n")
+    (folder / "labels" / "b.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (folder / "data.yaml").write_text(f"names: [ignored, {name}]\n")
+
+
+def voc(folder, name="malignant"):
+    corners = "<xmin>11</xmin><ymin>5</ymin><xmax>20</xmax><ymax>12</ymax>"
+    one = f"<object><name>{name}</name><bndbox>{corners}</bndbox></object>"
+    for image, objects in (("a", one), ("b", "")):
+        text = f"<annotation><filename>{image}.png</filename>{objects}</annotation>"
+        (folder / f"{image}.xml").write_text(text)
+
+
+def labelme(folder, name="malignant"):
+    shape = {"label": name, "shape_type": "polygon", "points": [[10, 8], [20, 4], [15, 12]]}
+    for image, shapes in (("a", [shape]), ("b", [])):
+        content = {"imagePath": f"..\\images\\{image}.png", "shapes": shapes}
+        (folder / f"{image}.json").write_text(json.dumps(content))
+
+
+FORMATS = [coco, yolo, voc, labelme]
+
+
+@pytest.mark.parametrize("make", FORMATS)
+def test_a_box_is_the_same_in_each_format(folder, make):
+    make(folder)
+    rows, problems = convert_boxes(folder, {"ignored": "ignore"})
+    assert problems == []
+    assert [row["image"] for row in rows] == ["images/a.png", "images/b.png"]
+    assert [float(rows[0][corner]) for corner in ("x_min", "y_min", "x_max", "y_max")] == pytest.approx(BOX)
+    assert rows[0]["label"] == "malignant"
+    assert rows[1]["x_min"] == ""
+
+
+@pytest.mark.parametrize("make", FORMATS)
+def test_the_table_is_read_by_prepare_folder(folder, make, monkeypatch, capsys):
+    make(folder, "opacity")
+    table = folder / "boxes.csv"
+    monkeypatch.setattr(
+        "sys.argv",
+        ["monai-rescunet", "prepare", "boxes", str(folder), "--out", str(table), "--name", "opacity=mass",
+         "--name", "ignored=ignore"],
+    )  # fmt: skip
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code
+    assert "1 masses, 1 images without one" in capsys.readouterr().out
+    report = prepare_folder([folder])
+    assert report.problems == []
+    assert [(entry.get("box"), entry.get("finding"), entry.get("class")) for entry in report.entries] == [
+        (pytest.approx(BOX), None, None),
+        (None, "none", None),
+    ]
+
+
+def test_a_name_of_which_nobody_says_what_it_is_is_asked_about(folder):
+    coco(folder, "calcification")
+    rows, problems = convert_boxes(folder)
+    assert [row["image"] for row in rows] == ["images/b.png"]
+    assert "an object is called 'calcification'; say what that is: --name calcification=" in problems[0]
+    with pytest.raises(InputError, match="expected benign, malignant, mass or ignore"):
+        convert_boxes(folder, {"calcification": "cyst"})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", "0 20 8 10 8\n", "is not in fractions of the image"),
+        ("c.txt", "0 0.5 0.5 0.1 0.1\n", "0 images are called 'c'; expected one"),
+        ("a.json", '{"shapes": [{"label": "mass"}], "imagePath": "a.png"}', "is not as LabelMe writes it"),
+        ("a.xml", "<annotation><filename>a.png</filename><object/></annotation>", "is not as Pascal VOC writes it"),
+        ("d.json", '{"images": [], "annotations": [{}]}', "is not as COCO writes it"),
+    ],
+)
+def test_what_is_wrong_is_named_and_the_rest_goes_on(folder, name, content, message):
+    (folder / "images" / name).write_text(content)
+    voc(folder)
+    (folder / "a.xml").unlink()
+    rows, problems = convert_boxes(folder, {"0": "mass"})
+    assert [row["image"] for row in rows] == ["images/b.png"]
+    assert message in problems[0]
+    with pytest.raises(InputError, match=name.replace(".", r"\.")):
+        convert_boxes(folder, {"0": "mass"}, strict=True)
+
+
+def test_two_files_that_contradict_each_other_are_refused(folder):
+    voc(folder)
+    (folder / "images" / "b.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(InputError, match=r"b\.png: one file marks a mass in it and another none"):
+        convert_boxes(folder, {"0": "benign"})
+
+
+def test_a_folder_without_such_files_is_refused(folder):
+    with pytest.raises(InputError, match="has no file of boxes as COCO, YOLO, Pascal VOC or LabelMe"):
+        convert_boxes(folder)

@@ -1,0 +1,117 @@
+"""A finding comes back where the mass lies in the stored image, however that lies, is padded or stored."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from finding.pictures import MASS, SIZE, BrightestIsMass, mammogram
+from torch.nn import functional as F
+
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.finding import Finder, FinderNet, FindMassesd, load_finder_weights, store_finder_weights
+
+FLIPS = {"left": (), "right": (1,), "upside down": (2,), "both": (1, 2)}
+
+
+def finder(**settings) -> Finder:
+    return Finder(BrightestIsMass(), frame_size=(128, 224), **{"find_threshold": 0.5, **settings})
+
+
+@pytest.mark.parametrize("bits", [8, 14])
+@pytest.mark.parametrize("padding", [(0, 0, 0, 0), (200, 200, 30, 10)], ids=["tight", "padded"])
+@pytest.mark.parametrize("flips", FLIPS.values(), ids=FLIPS)
+def test_finding_lies_where_the_mass_lies(flips, padding, bits):
+    top, bottom, left, right = padding
+    image = F.pad(mammogram(bits), (top, bottom, left, right)).flip(flips)
+    box = [MASS[0] + left, MASS[1] + top, MASS[2] + left, MASS[3] + top]
+    for axis in flips:
+        low, high = axis - 1, axis + 1
+        box[low], box[high] = image.shape[axis] - box[high], image.shape[axis] - box[low]
+
+    said = finder()(image)
+
+    assert len(said.findings) == 1
+    assert said.findings[0].box == pytest.approx(box, abs=6)
+    assert said.findings[0].confidence == said.highest > 0.5
+
+
+def test_grey_levels_and_size_of_the_picture_do_not_matter():
+    image = mammogram(8)
+    first = finder()(image).findings[0]
+    brighter = finder()(image * 37).findings[0]
+    larger = finder()(image.repeat_interleave(4, 1).repeat_interleave(4, 2)).findings[0]
+
+    assert brighter.box == pytest.approx(first.box, abs=1e-3)
+    assert np.asarray(larger.box) / 4 == pytest.approx(first.box, abs=3)
+
+
+def test_stretched_picture_gives_boxes_of_the_stored_pixels():
+    square = F.interpolate(mammogram()[None].float(), (420, 420), mode="nearest")[0]
+
+    guessed, told = finder()(square).findings[0], finder()(square, true_size=SIZE).findings[0]
+
+    expected = [MASS[0] * 420 / 300, MASS[1], MASS[2] * 420 / 300, MASS[3]]
+    assert guessed.box == pytest.approx(expected, abs=12)
+    assert told.box == pytest.approx(expected, abs=12)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [mammogram(mass=False), torch.zeros(1, 300, 400), torch.full((1, 300, 400), 7), torch.full((1, 60, 50), torch.nan)],
+    ids=["no mass", "black", "one value", "no number"],
+)
+def test_nothing_is_found_where_nothing_is(image):
+    said = finder()(image)
+
+    assert said.findings == []
+    assert 0 <= said.highest < 0.5
+
+
+def test_labels_and_film_edges_are_no_masses():
+    image = mammogram(mass=False)
+    image[0, 250:280, 20:50] = 255
+    image[0, :, :5] = 255
+
+    assert finder()(image).findings == []
+
+
+def test_image_that_is_no_mammogram_is_refused():
+    with pytest.raises(ValueError, match="columns, rows"):
+        finder()(torch.zeros(30, 40))
+
+
+def test_dictionary_form_leaves_the_image_as_it_is():
+    image = mammogram()
+
+    entry = FindMassesd("image", finder())({"image": image, "other": 1})
+
+    assert entry["image"] is image
+    assert entry["other"] == 1
+    assert entry["findings"] == finder()(image)
+
+
+class TestWeights:
+    def test_stored_weights_are_small_and_give_the_same_maps(self, tmp_path):
+        network = FinderNet((8, 16, 16)).eval()
+        torch.save(network.state_dict(), tmp_path / "model.pt")
+
+        store_finder_weights(tmp_path / "model.pt", tmp_path / "finder.pt")
+        read = load_finder_weights(FinderNet((8, 16, 16)), tmp_path / "finder.pt")
+
+        frame = torch.rand(1, 1, 32, 64)
+        assert torch.allclose(read(frame), network(frame), atol=0.02)
+        assert {value.dtype for value in read.state_dict().values()} == {torch.float32, torch.int64}
+        assert (tmp_path / "finder.pt").stat().st_size < 0.7 * (tmp_path / "model.pt").stat().st_size
+
+    def test_missing_damaged_and_foreign_weights_are_told_in_one_line(self, tmp_path):
+        (tmp_path / "damaged.pt").write_bytes(b"PK\x03\x04 cut off")
+        torch.save(FinderNet((8, 8, 8)).state_dict(), tmp_path / "foreign.pt")
+        for name, told in (("missing", "no such file"), ("damaged", "cannot be read"), ("foreign", "not the weights")):
+            with pytest.raises(InputError, match=told) as caught:
+                load_finder_weights(FinderNet((8, 16, 16)), tmp_path / f"{name}.pt")
+            assert "\n" not in str(caught.value)
+
+    def test_frame_that_the_network_cannot_take_is_refused(self):
+        with pytest.raises(ValueError, match="multiples of 8"):
+            FinderNet((8, 16, 16))(torch.rand(1, 1, 30, 64))

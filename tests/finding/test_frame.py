@@ -1,0 +1,65 @@
+"""The breast in its frame, and the way back."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from finding.pictures import mammogram
+from torch.nn import functional as F
+
+from monai_rescunet.finding import BreastFrame, BreastFramed
+from monai_rescunet.finding.placement import Placement
+
+
+def test_chest_wall_is_left_and_the_air_is_black():
+    image = mammogram(mass=False).flip(1)
+    image[0, 20:50, 20:50] = 255  # a label
+
+    frame = BreastFrame((128, 224))(image)
+
+    assert frame.shape == (1, 128, 224)
+    assert frame[0, :20].gt(0).float().mean() > 0.8
+    assert frame[0, -20:, :40].sum() == 0
+    assert frame.max() <= 1
+    assert (frame[0] == frame[0].max()).float().mean() < 0.2
+
+
+@pytest.mark.parametrize("true_size", [None, (200, 420)])
+def test_boxes_go_to_the_frame_and_back(true_size):
+    for image in (mammogram(), mammogram().flip(1), F.pad(mammogram(), (7, 40, 90, 21))):
+        placement = Placement(*BreastFrame((128, 224))(image, true_size).meta["placement"])
+        box = (placement.x + 30.0, placement.y + 50.0, placement.x + 71.0, placement.y + 90.0)
+
+        assert placement.to_image(placement.to_frame(box)) == pytest.approx(box)
+
+
+def test_map_of_the_frame_comes_back_in_its_place():
+    image = F.pad(mammogram(), (60, 20, 10, 30)).flip(1)
+    framed = BreastFramed("image", (128, 224))
+    entry = framed({"image": image})
+
+    back = framed.inverse(entry)["image"]
+
+    assert back.shape == image.shape
+    inside, covered = image > 0, back > 0.01
+    assert (inside & covered).sum() > 0.93 * inside.sum()
+    assert (covered & ~inside).sum() < 0.07 * inside.sum()
+    assert torch.equal(back.affine, torch.eye(4, dtype=torch.float64))
+
+
+def test_padded_square_keeps_its_aspect_and_a_stretched_one_gets_that_of_a_film():
+    padded = F.pad(mammogram(), (0, 0, 60, 60))
+    stretched = F.interpolate(mammogram()[None].float(), (420, 420))[0]
+    frame = BreastFrame((128, 224))
+
+    of_padded, of_stretched = (Placement(*frame(image).meta["placement"]) for image in (padded, stretched))
+
+    assert of_padded.columns / of_padded.rows == pytest.approx(of_padded.width / of_padded.height, rel=0.02)
+    assert of_stretched.columns / of_stretched.rows == pytest.approx(
+        0.585 * of_stretched.width / of_stretched.height, rel=0.02
+    )
+
+
+def test_frame_size_is_checked():
+    with pytest.raises(ValueError, match="frame_size"):
+        BreastFrame((0, 10))

@@ -1,0 +1,112 @@
+"""The finder is trained and judged by the bundle's configs, and an interrupted training goes on to the same weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from finding.pictures import MASS, SIZE, mammogram
+from monai.bundle import ConfigParser
+from PIL import Image
+
+from monai_rescunet.core.bundle_root import bundle_root
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.data import mammograms, prepare_folder, read_datalist, write_datalist
+
+CONFIGS = bundle_root() / "configs"
+TINY = {
+    "finder_features": [4, 4, 4], "frame_size": [32, 64], "batch_size": 2, "val_interval": 2, "max_epochs": 2,
+    "device": "cpu", "averaging": 0.5,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A folder of six mammograms, one of them without a mass, and its datalist of two folds."""
+    folder = tmp_path_factory.mktemp("mammograms")
+    rows = []
+    for number in range(6):
+        image = mammogram(mass=number < 5).flip((1,) if number % 2 else ())
+        Image.fromarray(image[0].numpy().T.astype(np.uint8)).save(folder / f"{number}.png")
+        left = SIZE[0] - MASS[2] if number % 2 else MASS[0]
+        box = [left, MASS[1], left + MASS[2] - MASS[0], MASS[3]]
+        rows.append([f"{number}.png", *box, "benign" if number % 2 else "malignant", f"patient {number}"])
+    table = pd.DataFrame(rows, columns=["image", "x_min", "y_min", "x_max", "y_max", "label", "case"])
+    table.to_csv(folder / "boxes.csv", index=False)
+    *masses, last = prepare_folder([folder], n_splits=2).entries
+    without = {"image": "5.png", "finding": "none", "case": last["case"], "fold": last["fold"]}
+    write_datalist(folder / "datalist.json", [*masses, without])
+    return folder
+
+
+def run(folder: Path, out: Path, *overlays: str, **settings: Any) -> Any:
+    """Run train_finder.yaml with overlays as `python -m monai.bundle run` does, and return its parser."""
+    parser = ConfigParser()
+    parser.read_config([str(CONFIGS / name) for name in ("train_finder.yaml", *overlays)])
+    parser.update(
+        {**TINY, "bundle_root": str(CONFIGS.parent), "dataset_dir": str(folder), "output_dir": str(out), **settings}
+    )
+    for section in ("initialize", "run"):
+        parser.get_parsed_content(section)
+    return parser
+
+
+def test_folder_with_boxes_becomes_mammograms(folder):
+    images = mammograms(read_datalist(folder / "datalist.json", folder))
+
+    assert [len(image["boxes"]) for image in images] == [1, 1, 1, 1, 1, 0]
+    assert images[0]["boxes"] == [list(MASS)]
+    assert images[0]["classes"] == ["malignant"]
+    assert all(image["ignored"] == [] for image in images)
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        ([{"image": "a.png"}], "no box"),
+        ([{"image": "a.png", "box": [0, 0, 9, 9], "finding": "perhaps"}], "perhaps"),
+        ([{"image": "a.png", "box": [0, 0, 9, 9]}, {"image": "a.png", "finding": "none"}], "has a mass"),
+    ],
+)
+def test_entries_that_do_not_say_where_a_mass_is_are_refused(entries, told):
+    with pytest.raises(InputError, match=told):
+        mammograms(entries)
+
+
+def test_interrupted_training_goes_on_to_the_same_weights(folder, tmp_path):
+    run(folder, tmp_path / "whole", fold=0)
+    run(folder, tmp_path / "parts", fold=0, **{"train#trainer#max_epochs": 1})
+    with pytest.raises(RuntimeError):
+        run(folder, tmp_path / "parts", fold=0)
+    run(folder, tmp_path / "parts", fold=0, resume=True)
+
+    whole, parts = (torch.load(tmp_path / name / "model.pt", weights_only=True) for name in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[key], parts[key]) for key in whole)
+
+
+def test_evaluation_writes_every_mammogram_of_the_fold(folder, tmp_path):
+    run(folder, tmp_path / "train", fold=0)
+    run(folder, tmp_path / "judged", "evaluate_finder.yaml", fold=0, checkpoint=str(tmp_path / "train" / "model.pt"))
+
+    judged = pd.read_csv(tmp_path / "judged" / "findings.csv")
+    held_out = {Path(e["image"]).name for e in read_datalist(folder / "datalist.json", folder) if e["fold"] == 0}
+    assert set(judged["image"]) == held_out
+    assert set(judged["fold"]) == {0}
+    assert judged["confidence"].between(0, 1).all()
+
+
+def test_training_begins_with_weights_that_are_given(folder, tmp_path):
+    run(folder, tmp_path / "first", fold=0)
+    parser = run(
+        folder, tmp_path / "second", fold="none", learning_rate=0.0, weight_decay=0.0, max_epochs=1,
+        pretrained=str(tmp_path / "first" / "model.pt"),
+    )  # fmt: skip
+
+    first = torch.load(tmp_path / "first" / "model.pt", weights_only=True)
+    model = parser.get_parsed_content("model").state_dict()
+    assert all(torch.equal(first[key], model[key]) for key in first if key.endswith("weight"))

@@ -1,0 +1,87 @@
+"""A second call of `predict` builds nothing, and no call changes its caller's random state."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from monai_rescunet import predict
+from monai_rescunet.core.bundle_root import bundle_root
+from monai_rescunet.inference import warm
+
+GREY = np.random.default_rng(0).integers(0, 255, (90, 80)).astype(np.uint8)
+BOX = [10, 20, 60, 70]
+
+
+@pytest.fixture(autouse=True)
+def built(monkeypatch) -> list[Path]:
+    """Nothing is warm, and each workflow that is built is noted."""
+    monkeypatch.setattr(warm, "_kept", type(warm._kept)())
+    roots, build = [], warm.WarmWorkflow.__init__
+    monkeypatch.setattr(
+        warm.WarmWorkflow, "__init__", lambda self, root, settings: (roots.append(root), build(self, root, settings))[1]
+    )
+    return roots
+
+
+def told(rows: list[dict]) -> list[dict]:
+    return [{key: value for key, value in row.items() if key != "mask"} for row in rows]
+
+
+def test_the_same_settings_are_built_once_and_answer_alike(write_png, built, tmp_path):
+    one, other = write_png(GREY, "one.png"), write_png(GREY[::-1].copy(), "other.png")
+    first = predict(one, box=BOX)
+    between = predict([other, one], box=[BOX, [5, 5, 40, 40]], out=tmp_path / "out")
+    again = predict(one, box=BOX)
+    assert len(built) == 1
+    assert told(again) == told(first)
+    assert len(between) == 4
+    assert np.array_equal(again[0]["mask"], first[0]["mask"])
+    predict(one, box=BOX, kappa=0.5)
+    assert len(built) == 2
+
+
+def test_other_weights_in_the_same_file_are_loaded(write_png, built, tmp_path):
+    weights = shutil.copy(bundle_root() / "models" / "model.pt", tmp_path / "model.pt")
+    image = write_png(GREY)
+    before = predict(image, box=BOX, checkpoint=weights)
+    state = torch.load(weights, weights_only=True)
+    torch.save({name: value * 0.5 if "weight" in name else value for name, value in state.items()}, weights)
+    after = predict(image, box=BOX, checkpoint=weights)
+    assert len(built) == 2
+    assert told(after) != told(before)
+
+
+def test_the_callers_random_state_and_flags_stay(write_png):
+    image = write_png(GREY)
+
+    def state():
+        flags = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
+        return torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate(), flags
+
+    before = state()
+    predict(image, box=BOX)
+    predict(image, box=BOX)
+    assert state() == before
+
+
+def test_threads_that_ask_at_the_same_time_get_their_own_answers(write_png, built):
+    images = [write_png(np.roll(GREY, 9 * n, axis=0), f"{n}.png") for n in range(4)]
+    expected = [predict(image, box=BOX)[0]["score"] for image in images]
+    found: dict[int, float] = {}
+    threads = [
+        threading.Thread(target=lambda n=n: found.update({n: predict(images[n], box=BOX)[0]["score"]}))
+        for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found[n] for n in range(4)] == expected
+    assert len(built) == 1
