@@ -63,7 +63,7 @@ def lay_label(label: sitk.Image, geometry: sitk.ImageFileReader, name: str) -> s
     return laid
 
 
-def write_label(label: np.ndarray, geometry: sitk.ImageFileReader, suffix: str, *, compress: bool) -> str:
+def write_label(label: np.ndarray, geometry: sitk.ImageFileReader, suffix: str, compress: bool) -> str:
     """Write a label map to a new temporary file and return its path.
 
     Args:
