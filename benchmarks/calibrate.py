@@ -1,132 +1,112 @@
-"""Calibrate a model on out-of-fold answers: `otsu_levels` for the configs, and the probability of its scores.
+"""Fit what goes beside the shipped weights on out-of-fold answers: `otsu_levels`, the probability, what is unusual.
 
-    python benchmarks/calibrate.py DATASET_DIR DATALIST RUNS CHECKPOINT
+    python benchmarks/scanner.py DATASET_DIR DATALIST OUT --runs RUNS
+    python benchmarks/calibrate.py OUT CHECKPOINT [DATASET_DIR DATALIST FOLD]
 
-RUNS holds `fold_N/model.pt`, networks trained as CHECKPOINT was but without fold N, which judge fold N here.
+OUT has the answers of networks to masses that they have not seen, of all collections, under all changes of the picture
+(`maps.npz`); CHECKPOINT was trained as they were, or is one of them.
 
-A network that is unsure of the outline answers darker than the annotation, whose levels are 128 and 255. `otsu_levels`
-are both times the one factor for which the decisions are right most often, each class counting half. The accuracy
-printed is nested: each fold is decided with the factor that is best on the other folds. The probability is Platt's,
-written to `<CHECKPOINT>_calibration.json`; its reliability, nested likewise, is drawn in `reliability.png` in RUNS.
+`otsu_levels` are both times the one factor of the annotation's levels, 128 and 255, for which decisions have the best
+balanced accuracy, the mean over collections, without a change and under each of those that are mild: so they lean to
+neither class, and a new scanner does not tip them. What is printed is nested by case, in ten parts. The probability is
+Platt's, on the same answers, with classes and collections alike, so that it is that where half of the masses are
+malignant; it is written to `<CHECKPOINT>_calibration.json` and its reliability drawn in `reliability.png` in OUT.
+
+With the last three arguments, the masses of a datalist that CHECKPOINT was trained on (all but those of FOLD, which may
+be `none`), it also fits which pictures are unlike them: `<CHECKPOINT>_unlike.npz`.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import torch
-from ignite.engine import Engine, Events
-from monai.bundle import ConfigParser
-from sklearn.calibration import calibration_curve
-from sklearn.metrics import balanced_accuracy_score, brier_score_loss
-from torch import Tensor
+from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.model_selection import StratifiedGroupKFold
 
-from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.core.classes import MALIGNANT
-from monai_rescunet.core.files import relative_name
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.decisions.calibration import fit_calibration, save_calibration
+from monai_rescunet.decisions.changes import CHANGES
+from monai_rescunet.decisions.levels import FACTORS, balanced_accuracy, best_factor, decisions, levels, rates
+from monai_rescunet.decisions.unlike import fit_unlikeness, save_unlikeness
+from monai_rescunet.inference.answers import answers
+from monai_rescunet.inference.site import plot_reliability
 from monai_rescunet.transforms import ModifiedOtsu
 
-mpl.use("Agg")
-FACTORS = np.linspace(0.70, 1.00, 31)
+PARTS = 10
+FITTED_ON = [change.name for change in CHANGES if change.mild or change.name == "none"]
 
 
-class Answers(NamedTuple):
-    maps: Tensor
-    malignant: np.ndarray
-    collections: list[str]
-    settings: dict[str, Any]
+def read(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return a row a mass and change, and whether it is called malignant at each factor."""
+    kept = np.load(path)
+    rows, called = [], []
+    for name in FITTED_ON:
+        maps = torch.from_numpy(kept[f"M {name}"].astype(np.float32) / 255)
+        result = ModifiedOtsu()(maps)
+        row = pd.DataFrame({key: kept[key] for key in ("case", "collection")})
+        row["malignant"], row["change"] = kept["class"] == MALIGNANT, name
+        row["score"], row["found"] = result.score.numpy(), result.lesion_found.numpy()
+        rows.append(row)
+        called.append(decisions(maps))
+    return pd.concat(rows, ignore_index=True), np.concatenate(called)
 
 
-def out_of_fold(dataset_dir: str, datalist: str, checkpoint: Path, fold: int) -> Answers:
-    """Return the maps M of the regions of interest of a fold."""
-    configs = bundle_root() / "configs"
-    parser = ConfigParser(ConfigParser.load_config_files([str(configs / f"{n}.yaml") for n in ("train", "evaluate")]))
-    parser.update({"dataset_dir": dataset_dir, "datalist": datalist, "fold": fold, "checkpoint": str(checkpoint)})
-    parser.update({"validate#handlers": [parser["validate#handlers"][0]], "validate#dataset#cache_rate": 0.0})
-    evaluator = parser.get_parsed_content("validate#evaluator")
-    maps, malignant, collections = [], [], []
-
-    def keep(engine: Engine) -> None:
-        (entry,), (output,) = engine.state.batch, engine.state.output
-        maps.append(output["pred"].as_tensor())
-        malignant.append(entry["class"] == "malignant")
-        name = relative_name(entry["image"].meta["filename_or_obj"], dataset_dir)
-        collections.append(Path(name).parts[0])
-
-    evaluator.add_event_handler(Events.ITERATION_COMPLETED, keep)
-    evaluator.run()
-    return Answers(torch.stack(maps), np.array(malignant), collections, parser.get_parsed_content("scored"))
-
-
-def levels(factor: float) -> tuple[int, int]:
-    return round(factor * 127.5), round(factor * 255)
-
-
-def main(dataset_dir: str, datalist: str, runs: str, checkpoint: str) -> None:
-    folders = sorted(Path(runs).glob("fold_[0-9]"))
-    if not folders:
-        raise SystemExit(
-            f"{runs}: has no folders fold_0, fold_1, ...; expected a training with --fold 0, 1, ... in each"
-        )
-    table = []
-    for number, folder in enumerate(folders):
-        answers = out_of_fold(dataset_dir, datalist, folder / "model.pt", int(folder.name.removeprefix("fold_")))
-        decisions = {f: ModifiedOtsu(levels=levels(f))(answers.maps).decision for f in FACTORS}
-        answer = ModifiedOtsu()(answers.maps)
-        for index, truth in enumerate(answers.malignant):
-            row = {"fold": number, "collection": answers.collections[index], "malignant": truth}
-            row |= {"found": bool(answer.lesion_found[index]), "score": float(answer.score[index])}
-            table.append(row | {f: decisions[f][index] == MALIGNANT for f in FACTORS})
-    masses = pd.DataFrame(table)
-
-    def best(subset: pd.DataFrame) -> float:
-        right = {f: balanced_accuracy_score(subset.malignant, subset[f]) for f in FACTORS}
-        top = [f for f, value in right.items() if value == max(right.values())]
-        return top[len(top) // 2]
-
-    masses["decided"] = False
-    found = masses[masses.found].copy()  # no probability is told of the others
-    for fold in masses.fold.unique():
-        own = masses.fold == fold
-        masses.loc[own, "decided"] = masses.loc[own, best(masses[~own])].astype(bool)
-        own, others = found.fold == fold, found[found.fold != fold]
-        nested = fit_calibration(others.score, others.malignant, checkpoint, answers.settings)
-        found.loc[own, "probability"] = found.loc[own, "score"].map(nested)
-    for collection, group in masses.groupby("collection"):
-        told = found[found.collection == collection]
-        accuracy = (group.decided == group.malignant).mean()
-        majority = max(group.malignant.mean(), 1 - group.malignant.mean())
-        brier = brier_score_loss(told.malignant, told.probability)
-        constant = told.malignant.mean() * (1 - told.malignant.mean())
+def main(out: str, checkpoint: str, *trained_on: str) -> None:
+    masses, called = read(Path(out) / "maps.npz")
+    settings = json.loads(str(np.load(Path(out) / "maps.npz")["settings"]))
+    truth, cases = masses.malignant.to_numpy(), masses.case.to_numpy()
+    groups = (masses.collection + " " + masses.change).to_numpy()
+    masses["after"], masses["told_after"] = False, np.nan
+    parts = StratifiedGroupKFold(PARTS, shuffle=True, random_state=0)
+    for others, own in parts.split(truth, truth, cases):
+        factor = best_factor(called[others], truth[others], groups[others], cases[others])
+        found = others[masses.found.to_numpy()[others]]
+        fitted = fit_calibration(masses.score[found], truth[found], checkpoint, settings, groups[found])
+        masses.loc[own, "after"] = called[own, np.abs(FACTORS - factor).argmin()]
+        masses.loc[own, "told_after"] = [fitted(score) for score in masses.score.to_numpy()[own]]
+    masses.loc[~masses.found, "told_after"] = np.nan
+    before = called[:, np.abs(FACTORS - 1.0).argmin()]
+    for (collection, change), group in masses.groupby(["collection", "change"], sort=False):
+        sensitivity, specificity = rates(group.after, group.malignant)
+        old = rates(before[group.index], group.malignant)
+        told = group[group.told_after.notna()]
         print(
-            f"{collection}: {len(told)} of {len(group)} found, accuracy {accuracy:.3f} (majority {majority:.3f}), "
-            f"sensitivity {group[group.malignant].decided.mean():.3f}, "
-            f"specificity {1 - group[~group.malignant].decided.mean():.3f}, "
-            f"Brier score {brier:.3f} (constant {constant:.3f})"
+            f"{collection}, {change}: {len(group)} masses, AUC {roc_auc_score(group.malignant, group.score):.3f}, "
+            f"sensitivity {sensitivity:.3f}, specificity {specificity:.3f} (with [128, 255] {old[0]:.3f}, {old[1]:.3f})"
+            f", Brier score {brier_score_loss(told.malignant, told.told_after):.3f}"
         )
-    print(f"otsu_levels: {list(levels(best(masses)))}")
-    calibration = fit_calibration(found.score, found.malignant, checkpoint, answers.settings)
+    curve = balanced_accuracy(called, truth, groups)
+    factor = best_factor(called, truth, groups, cases)
+    print("balanced accuracy by factor: " + ", ".join(f"{f:.2f} {a:.3f}" for f, a in zip(FACTORS, curve, strict=True)))
+    print(f"otsu_levels: {list(levels(factor))} (factor {factor})")
+    found = masses[masses.found]
+    calibration = fit_calibration(found.score, found.malignant, checkpoint, settings, groups[masses.found])
     print(f"{calibration} -> {save_calibration(calibration, checkpoint)}")
-    plot_reliability(found, Path(runs) / "reliability.png")
+    print(f"wrote {plot_reliability(masses[masses.change == 'none'], Path(out) / 'reliability.png')}")
+    if trained_on:
+        dataset_dir, datalist, fold = trained_on
+        unusual(dataset_dir, datalist, fold, checkpoint, Path(out))
 
 
-def plot_reliability(masses: pd.DataFrame, path: Path) -> None:
-    from matplotlib import pyplot as plt
-
-    observed, told = calibration_curve(masses.malignant, masses.probability, n_bins=8, strategy="quantile")
-    figure, axes = plt.subplots(figsize=(4.2, 4), layout="constrained")
-    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
-    axes.plot(told, observed, "o-")
-    axes.set(xlabel="probability of malignancy told", ylabel="share of malignant masses", xlim=(0, 1), ylim=(0, 1))
-    figure.savefig(path, dpi=120)
-    print(f"wrote {path}")
+def unusual(dataset_dir: str, datalist: str, fold: str, checkpoint: str, out: Path) -> None:
+    """Fit and write what is unusual, and tell how often it is said of masses that were not trained on."""
+    entries = json.loads(Path(datalist).read_text(encoding="utf-8"))["training"]
+    known = [entry for entry in entries if str(entry.get("fold")) != fold]
+    (out / "trained_on.json").write_text(json.dumps({"training": known}), encoding="utf-8")
+    found = answers(dataset_dir, out / "trained_on.json", checkpoint)
+    cases = [str(entry["case"]) for entry in found.entries]
+    unlikeness = fit_unlikeness(found.features["none"], cases, checkpoint, found.pictured)
+    print(f"{len(cases)} masses -> {save_unlikeness(unlikeness, checkpoint)}")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except InputError as error:
+        sys.exit(str(error))

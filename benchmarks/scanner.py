@@ -11,13 +11,15 @@ changes, `maps.npz`, which another call for the same masses reads instead of run
 `flips` is the share of masses whose decision is another one than without the change; `score, benign` and `score,
 malignant` the median score of each class, `M` the mean absolute change of M inside the masks. `own cut` is the score
 that, as a cut, has the best balanced accuracy in the collection, which nobody can know; `common cut` the one that is
-best for all collections together, which count alike, and what it loses to the own cut. Intervals are 95 % bootstrap
+best for all collections together, which count alike, and what it loses to the own cut. `unlike` is the share of masses
+that `unlike_training` warns of, where the checkpoint has its measure beside it. Intervals are 95 % bootstrap
 intervals over cases.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,10 @@ from sklearn.metrics import roc_auc_score
 
 from monai_rescunet.core.classes import MALIGNANT
 from monai_rescunet.core.files import relative_name
+from monai_rescunet.core.result_names import MOST_USUAL
 from monai_rescunet.decisions.changes import CHANGES
 from monai_rescunet.decisions.levels import best_cut, rates
+from monai_rescunet.decisions.unlike import Unlikeness, load_unlikeness
 from monai_rescunet.inference.answers import answers
 from monai_rescunet.transforms import ModifiedOtsu
 
@@ -49,22 +53,26 @@ def judged(arguments: argparse.Namespace) -> dict[str, np.ndarray]:
     for checkpoint, fold in networks or [(arguments.checkpoint, arguments.fold)]:
         found = answers(
             arguments.dataset_dir, arguments.datalist, checkpoint, changes=CHANGES, truth=True, fold=fold,
-            amp=arguments.amp,
+            amp=arguments.amp, most=arguments.most,
         )  # fmt: skip
         told = pd.DataFrame(found.entries).reindex(columns=["image", "mass", "class", "case", "collection"])
         told["image"] = [relative_name(path, arguments.dataset_dir) for path in told["image"]]
         told["collection"] = told["collection"].fillna(Path(arguments.dataset_dir).name)
         part = {name: told[name].to_numpy(dtype=str) for name in ("image", "class", "case", "collection")}
         part |= {"mass": told["mass"].to_numpy(), "fold": np.full(len(told), str(fold)), "truth": found.truth.numpy()}
-        parts.append(part | {f"M {name}": (maps * 255).round().byte().numpy() for name, maps in found.maps.items()})
+        part |= {f"M {name}": (maps * 255).round().byte().numpy() for name, maps in found.maps.items()}
+        parts.append(part | {f"features {name}": each.numpy() for name, each in found.features.items()})
     together = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    together |= {"settings": np.array(json.dumps(found.settings)), "pictured": np.array(json.dumps(found.pictured))}
     arguments.out.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(kept, **together)
     return together
 
 
-def read_off(maps: dict[str, np.ndarray], levels: tuple[int, int]) -> pd.DataFrame:
-    """Return a row a mass and change: decision, score, Dice and how far M moved inside the mask."""
+def read_off(
+    maps: dict[str, np.ndarray], levels: tuple[int, int], unlikeness: Unlikeness | None = None
+) -> pd.DataFrame:
+    """Return a row a mass and change: decision, score, Dice, how far M moved inside the mask, how unlike it is."""
     truth, base = maps["truth"][:, 0], maps["M none"].astype(float)[:, 0]
     inside = np.maximum(truth.sum((1, 2)), 1)
     rows = []
@@ -77,6 +85,7 @@ def read_off(maps: dict[str, np.ndarray], levels: tuple[int, int]) -> pd.DataFra
         row["score"] = np.where(result.lesion_found, result.score, 0.0)
         row["dice"] = 2 * (mask & truth).sum((1, 2)) / np.maximum(mask.sum((1, 2)) + truth.sum((1, 2)), 1)
         row["moved"] = (np.abs(m[:, 0] - base) * truth).sum((1, 2)) / inside / 255
+        row["unlike"] = np.nan if unlikeness is None else unlikeness(maps[f"features {change.name}"]) > MOST_USUAL
         rows.append(row)
     return pd.concat(rows, ignore_index=True)
 
@@ -94,6 +103,7 @@ def figures(masses: pd.DataFrame) -> dict[str, float]:
         "AUC": roc_auc_score(malignant, masses.score),
         "sensitivity": sensitivity,
         "specificity": specificity,
+        "unlike": masses.unlike.mean(),
     }
 
 
@@ -137,9 +147,12 @@ def main() -> None:
     parser.add_argument(
         "--amp", action="store_true", help="bfloat16: a third of the time, figures differ by some 0.005"
     )
+    parser.add_argument("--most", type=int, help="masses of a collection, drawn by a seed")
     arguments = parser.parse_args()
     maps = judged(arguments)
-    masses = read_off(maps, tuple(arguments.levels))
+    known = arguments.checkpoint and "pictured" in maps
+    unlikeness = load_unlikeness(arguments.checkpoint, json.loads(str(maps["pictured"]))) if known else None
+    masses = read_off(maps, tuple(arguments.levels), unlikeness)
     plain = masses[masses.change == "none"].reset_index(drop=True)
     masses["before"] = np.tile(plain.decision, len(CHANGES))
     rows = [

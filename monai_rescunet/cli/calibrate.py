@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,7 @@ def calibrate(
     cells = {}
     for name, figure in figures.items():
         value, low, high = interval(masses, figure)
-        cells[name] = "" if value != value else f"{value:.3f} ({low:.3f} to {high:.3f})"  # NaN: none before
+        cells[name] = "" if math.isnan(value) else f"{value:.3f} ({low:.3f} to {high:.3f})"  # NaN: none before
     for name in (name.removesuffix(", before") for name in figures if name.endswith(", before")):
         table.add_row(name, cells[f"{name}, before"], cells[f"{name}, after"])
     for name in (name for name in figures if "," not in name):

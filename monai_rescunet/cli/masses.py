@@ -15,13 +15,15 @@ from rich.table import Table
 
 from monai_rescunet.core.classes import MALIGNANT, WHOLE_IMAGE
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.result_names import MOST_USUAL
 
 __all__ = ["predict", "show"]
 
-_SHOWN = ("image", "mass", "decision", "score", "lambda1", "lambda2", "area_px", "area_mm2", "dice")
+_SHOWN = ("image", "mass", "decision", "score", "unlike_training", "lambda1", "lambda2", "area_px", "area_mm2", "dice")
 _FORMATS: dict[str, Callable[[Any], str]] = {
     "image": lambda name: Path(name).name,
     "score": "{:.2f}".format,
+    "unlike_training": "{:.2f}".format,
     "dice": "{:.2f}".format,
     "area_mm2": "{:.1f}".format,
     "lambda1": "{:.0f}".format,
@@ -104,6 +106,12 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
         console.print(
             f"[yellow]{unlocated} of them are of a whole image: nothing said where its mass is, and the network "
             "expects one that fills most of what it sees. Give a box.[/]"
+        )
+    unusual = int((table["unlike_training"] > MOST_USUAL).sum()) if "unlike_training" in table else 0
+    if unusual:
+        console.print(
+            f"[yellow]{unusual} of them look unlike the masses that the network was trained on (unlike_training above "
+            f"{MOST_USUAL}): their answers are a guess.[/]"
         )
     console.print(f"{len(table)} masses; every column, label maps and overlays in {escape(str(results.parent))}")
     page = results.parent / "index.html"

@@ -14,6 +14,7 @@ __all__ = [
     "DICOM_MANUFACTURER",
     "DICOM_SUFFIXES",
     "LABEL_SUFFIXES",
+    "MOST_USUAL",
     "RESULT_MARK",
     "RESULT_SUFFIXES",
     "TABLE",
@@ -24,13 +25,16 @@ __all__ = [
 ]
 
 COLUMNS = (
-    "image", "mass", "box", "found", "decision", "score", "probability", "lambda1", "lambda2",
+    "image", "mass", "box", "found", "decision", "score", "probability", "unlike_training", "lambda1", "lambda2",
     "area_px", "area_mm2", "spacing_source", "dice", "label_map",
 )  # fmt: skip
 """Of `results.csv`, in their order; docs/start.md says what each means."""
 
-EARLIER_COLUMNS = (tuple(name for name in COLUMNS if name not in ("found", "label_map")),)
+EARLIER_COLUMNS = (tuple(name for name in COLUMNS if name not in ("found", "unlike_training", "label_map")),)
 """Of tables that earlier versions wrote: known as results, never written to."""
+
+MOST_USUAL = 0.99
+"""A mass is unlike those of training, and its row is to be read with care, where `unlike_training` is above it."""
 
 TABLE = "results.csv"
 DICOM_SUFFIXES = {"seg": "_seg.dcm", "sr": "_sr.dcm", "cad": "_cad.dcm", "sc": "_sc.dcm"}

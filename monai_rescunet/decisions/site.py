@@ -88,20 +88,27 @@ def calibrate_site(
     masses["before"] = np.array(result.decision) == MALIGNANT
     masses["told_before"] = [before(score) for score in masses.score] if before else np.nan
 
-    def fitted(rows: np.ndarray) -> tuple[float, Calibration]:
-        factor = best_factor(called[rows], truth[rows], None, patients[rows])
+    def fitted(rows: np.ndarray, factor: float | None = None) -> Calibration:
         found = rows[masses.found.to_numpy()[rows]]  # no probability is told of the others
-        scores = masses.score.to_numpy()[found]
-        return factor, fit_calibration(scores, truth[found], checkpoint, settings, levels=levels(factor))
+        scores, chosen = masses.score.to_numpy()[found], None if factor is None else levels(factor)
+        return fit_calibration(scores, truth[found], checkpoint, settings, levels=chosen)
+
+    def nested(rows: np.ndarray, scores: np.ndarray) -> list[float]:
+        try:
+            calibration = fitted(rows)
+        except InputError:  # of so few masses the slope can have the wrong sign: then the score says nothing
+            return [float(truth[rows].mean())] * len(scores)
+        return [calibration(score) for score in scores]
 
     parts = StratifiedGroupKFold(min(MOST_FOLDS, *of_class.values()), shuffle=True, random_state=0)
     masses["after"], masses["told_after"] = False, np.nan
     for others, own in parts.split(truth, truth, patients):
-        factor, calibration = fitted(others)
+        factor = best_factor(called[others], truth[others], None, patients[others])
         masses.loc[own, "after"] = called[own, np.abs(FACTORS - factor).argmin()]
-        masses.loc[own, "told_after"] = [calibration(score) for score in masses.score.to_numpy()[own]]
+        masses.loc[own, "told_after"] = nested(others, masses.score.to_numpy()[own])
     masses.loc[~masses.found, ["told_before", "told_after"]] = np.nan
-    return SiteCalibration(fitted(np.arange(len(truth)))[1], masses)
+    factor = best_factor(called, truth, None, patients)
+    return SiteCalibration(fitted(np.arange(len(truth)), factor), masses)
 
 
 def interval(masses: pd.DataFrame, figure: Callable[[pd.DataFrame], float]) -> tuple[float, float, float]:

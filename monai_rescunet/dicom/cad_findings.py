@@ -12,6 +12,7 @@ import pydicom
 
 from monai_rescunet.core.classes import NO_FINDING, NO_LESION
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.result_names import MOST_USUAL
 from monai_rescunet.dicom.codes import DECISIONS
 from monai_rescunet.dicom.segmentation import tracking_id
 from monai_rescunet.dicom.source import read_source, size_of
@@ -135,10 +136,10 @@ def _percent(mass: Mapping[str, Any], name: str, source: str | Path) -> float | 
 
 
 def _in_words(mass: Mapping[str, Any]) -> str:
-    decision, score, unlike = mass["decision"], number_of(mass, "score"), mass.get("unlike_training")
+    decision, score, unlike = mass["decision"], number_of(mass, "score"), number_of(mass, "unlike_training")
     parts = ["no outline could be drawn" if decision == NO_LESION else f"looks {decision}" if decision else "outlined"]
     if decision in DECISIONS and score is not None:
         parts.append(f"score {score:.2f} (0 benign to 1 malignant, no probability)")
-    if not (unlike is None or unlike is False or str(unlike) in ("", "nan", "False")):  # as a table's empty cell, too
-        parts.append(f"unlike the images it was trained on ({unlike})")
+    if unlike is not None and unlike > MOST_USUAL:
+        parts.append(f"unlike the masses it was trained on: more unusual than {unlike:.1%} of them")
     return f"mass {mass.get('mass', 0)}, {', '.join(parts)}"

@@ -55,8 +55,12 @@ THRESHOLDS = {
     "lambda1": _own("lambda1", "Threshold of background and lesion, grey level 0 to 255"),
     "lambda2": _own("lambda2", "Threshold of benign and malignant, grey level 0 to 255"),
 }
-SHARES = {"found": codes.DCM.CertaintyOfFinding, "probability": codes.DCM.ProbabilityOfCancer}
-"""What is told in percent: the finder's confidence, and the calibrated score."""
+SHARES = {
+    "found": codes.DCM.CertaintyOfFinding,
+    "probability": codes.DCM.ProbabilityOfCancer,
+    "unlike_training": _own("unlike_training", "Share of training masses that were less unusual than this one"),
+}
+"""What is told in percent: the finder's confidence, the calibrated score, how unlike the training masses it is."""
 AREA_METHODS = {
     "reconstructed": _own("reconstructed", "Pixel spacing of a reconstructed plane in the patient"),
     "calibrated": _own("calibrated", "Calibrated pixel spacing"),

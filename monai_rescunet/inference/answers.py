@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
@@ -16,6 +18,7 @@ from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data import DrawContourd, LoadMassROId, MammogramReader, read_datalist, split_by_fold
 from monai_rescunet.decisions.changes import CHANGES, Change
+from monai_rescunet.networks import FeatureTap
 from monai_rescunet.transforms import CropMassROId, ToDiscriminativeMapd, ToLabelMapd
 
 __all__ = ["Answers", "answers"]
@@ -29,14 +32,18 @@ class Answers(NamedTuple):
     Attributes:
         entries: the datalist's, one a mass.
         maps: a batch of maps M in [0, 1], `(masses, 1, *spatial)`, for each change by its name.
+        features: what `FeatureTap` says of each picture, `(masses, values)`, for each change by its name.
         truth: the masks in the regions, bool, of the same shape; empty where they were not asked for.
         settings: what a score depends on beside the weights.
+        pictured: what the network's input depends on.
     """
 
     entries: list[dict[str, Any]]
     maps: dict[str, Tensor]
+    features: dict[str, Tensor]
     truth: Tensor
     settings: dict[str, Any]
+    pictured: dict[str, Any]
 
 
 @torch.no_grad()
@@ -47,6 +54,7 @@ def answers(
     *,
     changes: Sequence[Change] = CHANGES[:1],
     truth: bool = False,
+    most: int | None = None,
     bundle: str | Path | None = None,
     **overrides: Any,
 ) -> Answers:
@@ -58,6 +66,7 @@ def answers(
         checkpoint: the weights.
         changes: of the regions, each judged anew.
         truth: crop the masks as well.
+        most: masses of a collection, drawn by a seed; None takes all.
         bundle: folder of another bundle than the installed one.
         overrides: values of the inference config: `fold`, `amp`, ...
 
@@ -78,10 +87,14 @@ def answers(
     to_map = ToDiscriminativeMapd("pred", levels=parser.get_parsed_content("levels"))
     section, fold = parser.get_parsed_content("section"), parser.get_parsed_content("fold")
     entries = split_by_fold(read_datalist(datalist, dataset_dir, section, masks=truth), fold)[1]
+    if most is not None:
+        entries = _drawn(entries, most)
     for entry in entries:
         if "class" not in entry:
             raise InputError(f"{entry['image']}: mass {entry['mass']} has no class; give that of every mass")
+    tap = FeatureTap(network, parser.get_parsed_content("watched"))
     maps: dict[str, list[Tensor]] = {change.name: [] for change in changes}
+    features: dict[str, list[Tensor]] = {change.name: [] for change in changes}
     masks: list[Tensor] = []
     for start in range(0, len(entries), BATCH):
         regions = []
@@ -93,13 +106,27 @@ def answers(
         for change in changes:
             batch = torch.stack([change(region) for region in regions]).to(device, memory_format=torch.channels_last)
             logits = inferer(batch, network)
+            features[change.name].append(tap.take())
             maps[change.name] += [change.undo(_plain(to_map({"pred": each})["pred"]).cpu()) for each in logits]
     return Answers(
         entries,
         {name: torch.stack(each) for name, each in maps.items()},
+        {name: torch.cat(each) for name, each in features.items()},
         torch.stack(masks) if masks else torch.empty(0),
         parser.get_parsed_content("scored"),
+        parser.get_parsed_content("pictured"),
     )
+
+
+def _drawn(entries: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """Return at most so many entries of each collection, in their order."""
+    order, left = np.random.default_rng(0).permutation(len(entries)), Counter[str]()
+    chosen = []
+    for index in order.tolist():
+        left[entries[index].get("collection", "")] += 1
+        if left[entries[index].get("collection", "")] <= most:
+            chosen.append(index)
+    return [entries[index] for index in sorted(chosen)]
 
 
 def _regions_alone(roi: dict[str, Any]) -> Compose:

@@ -39,7 +39,7 @@ class MassApp(MONAILabelApp):
     Args:
         app_dir: what `monai_rescunet.label.install_app` made.
         studies: a folder of images, or the address of a DICOMweb archive.
-        conf: what the server was started with as `--conf name value`; nothing is needed.
+        conf: what the server was started with as `--conf name value`: `site`, the file of a site's calibration.
 
     Raises:
         InputError: the weights do not fit the network of the bundle's config.
@@ -47,6 +47,7 @@ class MassApp(MONAILabelApp):
 
     def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
         self.bundle = Path(app_dir) / "model" / MODEL_NAME
+        self.site = conf.get("site")
         super().__init__(
             app_dir=app_dir,
             studies=studies,
@@ -92,8 +93,8 @@ class MassApp(MONAILabelApp):
     def init_infers(self) -> dict[str, InferTask]:
         """Return the model, under its name and for clicks."""
         return {
-            MODEL_NAME: MassInferTask(self.bundle, InferType.SEGMENTATION, self.datastore()),
-            CLICK_MODEL_NAME: MassInferTask(self.bundle, InferType.DEEPGROW, self.datastore()),
+            MODEL_NAME: MassInferTask(self.bundle, InferType.SEGMENTATION, self.datastore(), self.site),
+            CLICK_MODEL_NAME: MassInferTask(self.bundle, InferType.DEEPGROW, self.datastore(), self.site),
         }
 
     def init_trainers(self) -> dict[str, TrainTask]:

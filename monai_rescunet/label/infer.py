@@ -58,14 +58,18 @@ class MassInferTask(InferTask):
         bundle: the bundle's folder.
         kind: under which of MONAI Label's types clients see the model.
         datastore: where images come from.
+        site: file of a site's calibration, which `monai-rescunet calibrate` wrote; None takes what ships.
 
     Raises:
-        InputError: the weights do not fit the network.
+        InputError: the weights do not fit the network, or the site's file does not fit the weights.
     """
 
-    def __init__(self, bundle: Path, kind: str, datastore: Datastore) -> None:
+    def __init__(self, bundle: Path, kind: str, datastore: Datastore, site: str | None = None) -> None:
         check_weights(bundle)
         parser = bundle_configs(bundle)
+        if site is not None:
+            parser.update({"bundle_root": str(bundle), "site": site})
+            parser.get_parsed_content("calibration")
         options = {name: parser.get_parsed_content(name) for name in OPTIONS}
         if options["otsu_mode"] not in OTSU_MODES:
             raise InputError(
@@ -74,7 +78,7 @@ class MassInferTask(InferTask):
             )
         options["otsu_mode"] = sorted(OTSU_MODES, key=lambda mode: mode != options["otsu_mode"])
         super().__init__(kind, LABELS, 2, parser["_meta_"]["description"], {**options, **dict.fromkeys(STORED, False)})
-        self.bundle, self.datastore = bundle, datastore
+        self.bundle, self.datastore, self.site = bundle, datastore, site
 
     def is_valid(self) -> bool:
         """Return True: a bundle that is not raises when it is made."""
@@ -104,7 +108,12 @@ class MassInferTask(InferTask):
         check_weights(self.bundle)
         provenance = read_provenance(self.bundle / "models" / "model.pt", self.bundle)
         masses = predict(
-            source, box=asked.boxes or None, point=asked.points or None, bundle=self.bundle, **asked.options
+            source,
+            box=asked.boxes or None,
+            point=asked.points or None,
+            bundle=self.bundle,
+            site=self.site,
+            **asked.options,
         )
         label = write_label(_painted(masses, geometry.GetSize()[:2], source), geometry, suffix, asked.result_compress)
         params = {**_told(masses), "label_names": self.labels}

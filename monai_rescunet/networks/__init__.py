@@ -2,6 +2,7 @@
 
 from monai_rescunet.networks.encoder_decoder import ResCUNet, SegNet, USegNet
 from monai_rescunet.networks.fcn8s import FCN8s
+from monai_rescunet.networks.feature_tap import FeatureTap
 from monai_rescunet.networks.folding import fold_batch_norms
 from monai_rescunet.networks.image_head import ImageHead
 from monai_rescunet.networks.registry import NETWORKS, get_network
@@ -11,6 +12,7 @@ from monai_rescunet.networks.vgg16 import load_vgg16_encoder
 __all__ = [
     "NETWORKS",
     "FCN8s",
+    "FeatureTap",
     "ImageHead",
     "ResCUNet",
     "SegNet",

@@ -47,6 +47,7 @@ def mass_row(
         "decision": result["decision"],
         "score": result["score"],
         "probability": _probability(result, entry["roi"], calibration),
+        "unlike_training": output.get("unlike_training"),
         "lambda1": result["lambda1"],
         "lambda2": result["lambda2"],
         "area_px": outline.area,

@@ -207,10 +207,14 @@ def test_older_codes_of_the_view_are_understood(mammogram):
 
 
 def test_a_mass_that_is_unlike_the_training_is_told(mammogram):
-    masses = [found(unlike_training="larger"), found(index=1, unlike_training=float("nan"))]
+    masses = [
+        found(unlike_training=0.996),
+        found(index=1, unlike_training=0.4),
+        found(index=2, unlike_training=float("nan")),
+    ]
     report = read(to_mammography_cad([cad_image(mammogram(), masses)]))
     words = children(children(report, SUMMARY)[0], "111033")[0].TextValue
-    assert words.count("unlike the images it was trained on (larger)") == 1
+    assert words.count("unlike the masses it was trained on: more unusual than 99.6%") == 1
     assert words.count("unlike") == 1
 
 

@@ -1,0 +1,55 @@
+#!/bin/sh
+# Everything behind the model card, from nothing: folds, the shipped training, each collection left out, peers, tables.
+#
+#     benchmarks/retrain.sh DATA RUNS [fold_0 fold_1 ...]
+#
+# DATA holds mammo_masses, cbis_mass_crops and cesm_masses. RUNS gets a folder a training; one that has its model.pt is
+# not trained again. Without names it does all steps, one after the other; with names these alone.
+set -eu
+data=$1 runs=$2
+shift 2
+here=$(cd "$(dirname "$0")/.." && pwd)
+cd "$here"
+python=${PYTHON:-python}
+mkdir -p "$runs"
+[ -f "$runs/all.json" ] || "$python" benchmarks/mass_data.py "$data" "$runs/all.json"
+for left in mammo_masses cbis_mass_crops cesm_masses; do
+    [ -f "$runs/without_$left.json" ] || "$python" benchmarks/mass_data.py "$data" "$runs/without_$left.json" --without "$left"
+    [ -f "$runs/only_$left.json" ] || "$python" benchmarks/mass_data.py "$data" "$runs/only_$left.json" --only "$left"
+done
+
+train() { # folder datalist fold [config laid over train.yaml]
+    [ -f "$1/model.pt" ] && return
+    configs="'bundle/configs/train.yaml'"
+    [ $# -lt 4 ] || configs="$configs,'$4'"
+    "$python" -m monai.bundle run --config_file "[$configs]" --bundle_root bundle --dataset_dir "$data" \
+        --datalist "$2" --output_dir "$1" --fold "$3" --resume true
+}
+
+step() {
+    case $1 in
+    fold_none | fold_[0-9]) train "$runs/$1" "$runs/all.json" "${1#fold_}" ;;
+    without_*)
+        train "$runs/$1" "$runs/$1.json" none
+        "$python" benchmarks/scanner.py "$data" "$runs/only_${1#without_}.json" "$runs/$1/scanner" --checkpoint "$runs/$1/model.pt"
+        ;;
+    scanner) "$python" benchmarks/scanner.py "$data" "$runs/all.json" "$runs/scanner" --runs "$runs" ;;
+    calibrate) "$python" benchmarks/calibrate.py "$runs/scanner" "$runs/fold_none/model.pt" "$data" "$runs/all.json" none ;;
+    unet_fold_[0-9] | segresnet_fold_[0-9])
+        name=${1%%_*}
+        train "$runs/$name/${1#*_}" "$runs/all.json" "${1##*_}" "benchmarks/peers/$name.yaml"
+        ;;
+    card)
+        "$python" benchmarks/model_card.py "$data" "$runs/all.json" "$runs" "unet=$runs/unet" "segresnet=$runs/segresnet"
+        ;;
+    *)
+        echo "$1: no such step" >&2
+        exit 2
+        ;;
+    esac
+}
+
+[ $# -gt 0 ] || set -- fold_0 fold_1 fold_2 fold_none scanner calibrate \
+    without_mammo_masses without_cbis_mass_crops without_cesm_masses \
+    unet_fold_0 unet_fold_1 unet_fold_2 segresnet_fold_0 segresnet_fold_1 segresnet_fold_2 card
+for each; do step "$each"; done

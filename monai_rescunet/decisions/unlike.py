@@ -1,0 +1,217 @@
+"""How unlike the masses that a network was trained on a picture is: whether its answer is a guess."""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+from numpy.typing import ArrayLike
+from sklearn.model_selection import GroupKFold
+
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.files import digest, write_atomically
+from monai_rescunet.networks.feature_tap import FeatureTap
+
+__all__ = [
+    "UnlikeTrainingd",
+    "Unlikeness",
+    "fit_unlikeness",
+    "load_unlikeness",
+    "save_unlikeness",
+    "unlikeness_path",
+]
+
+logger = logging.getLogger(__name__)
+
+COMPONENTS = 32
+PARTS = 5
+POINTS = 401
+SMALLEST_SCALE = 0.01
+QUANTILE = 99.0
+FEWEST = 50
+
+
+@dataclass(frozen=True)
+class Unlikeness:
+    """How far a picture's description lies from those of the masses that it was fitted on.
+
+    Two distances, each over its own 99th percentile, and the larger of them counts: Mahalanobis's distance of the
+    features in their `COMPONENTS` principal components, with what lies outside these over its mean; and how much darker
+    the picture's centre is than its border, which an inverted picture shows and texture does not.
+
+    Attributes:
+        mean, scale: of each feature, `(features,)`.
+        axes: principal components of the scaled features, `(components, features)`.
+        variances: of the components, and the mean square of what they leave, `(components + 1,)`.
+        limits: the 99th percentile of each of the two distances.
+        quantiles: of the larger one, of masses that were not fitted on, ascending, evenly spaced.
+        weights: SHA-256 of the weights.
+        settings: what the picture depends on beside them, as text.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    axes: np.ndarray
+    variances: np.ndarray
+    limits: np.ndarray
+    quantiles: np.ndarray
+    weights: str
+    settings: str
+
+    def __call__(self, features: ArrayLike) -> np.ndarray:
+        """Return which share of training masses was less unusual, in [0, 1], `(pictures,)`.
+
+        Args:
+            features: as `FeatureTap.take` gives them, `(pictures, 1 + features)`.
+        """
+        far = (_distances(np.asarray(features, dtype=float), self) / self.limits).max(axis=1)
+        share = np.searchsorted(self.quantiles, far, side="right") / len(self.quantiles)
+        return np.asarray(np.where(np.isfinite(far), share, 1.0))
+
+
+def _distances(features: np.ndarray, fitted: Unlikeness) -> np.ndarray:
+    """Return the two distances, `(pictures, 2)`."""
+    scaled = (features[:, 1:] - fitted.mean) / fitted.scale
+    parts = scaled @ fitted.axes.T
+    left = ((scaled - parts @ fitted.axes) ** 2).sum(axis=1) / fitted.variances[-1]
+    return np.stack([(parts**2 / fitted.variances[:-1]).mean(axis=1) + left, -features[:, 0]], axis=1)
+
+
+def _fit(features: np.ndarray, weights: str, settings: str) -> Unlikeness:
+    """Return a measure without limits and quantiles."""
+    described = features[:, 1:]
+    mean, scale = described.mean(axis=0), described.std(axis=0)
+    scale = scale + SMALLEST_SCALE * scale.max() + 1e-6  # a feature that hardly varies says little
+    scaled = (described - mean) / scale
+    _, values, axes = np.linalg.svd(scaled, full_matrices=False)
+    kept = min(COMPONENTS, len(axes) - 1)
+    left = max((values[kept:] ** 2).sum() / len(scaled), 1e-6)
+    variances = np.append(values[:kept] ** 2 / len(scaled) + 1e-9, left)
+    none = np.ones(2), np.zeros(0)
+    rounded = (each.astype(np.float16).astype(float) for each in (mean, scale, axes[:kept]))  # as it is kept
+    return Unlikeness(*rounded, variances, *none, weights, settings)
+
+
+def fit_unlikeness(
+    features: ArrayLike, cases: ArrayLike, checkpoint: str | Path, settings: Mapping[str, Any]
+) -> Unlikeness:
+    """Fit the measure on masses.
+
+    The quantiles are those of masses that the distances to them were not fitted on, in five parts by case, since the
+    distance of what was fitted on is too small.
+
+    Args:
+        features: as `FeatureTap.take` gives them, `(masses, 1 + features)`.
+        cases: the patient of each mass.
+        checkpoint: the weights.
+        settings: what the pictures depend on beside them.
+
+    Raises:
+        InputError: there are fewer than 50 masses.
+    """
+    features, cases = np.asarray(features, dtype=float), np.asarray(cases)
+    if len(features) < FEWEST:
+        raise InputError(f"{len(features)} masses; what is unusual takes at least {FEWEST} of them to say")
+    known = digest(Path(checkpoint)), _told(settings)
+    apart = np.empty((len(features), 2))
+    for others, own in GroupKFold(PARTS).split(features, groups=cases):
+        apart[own] = _distances(features[own], _fit(features[others], *known))
+    limits = np.maximum(np.percentile(apart, QUANTILE, axis=0), 1e-3)
+    quantiles = np.quantile((apart / limits).max(axis=1), np.linspace(0, 1, POINTS))
+    fitted = _fit(features, *known)
+    return Unlikeness(fitted.mean, fitted.scale, fitted.axes, fitted.variances, limits, quantiles, *known)
+
+
+def unlikeness_path(checkpoint: str | Path) -> Path:
+    """Return where the measure of some weights lies: `<stem>_unlike.npz` beside them."""
+    path = Path(checkpoint)
+    return path.with_name(f"{path.stem}_unlike.npz")
+
+
+def save_unlikeness(fitted: Unlikeness, checkpoint: str | Path) -> Path:
+    """Write a measure beside its weights and return its path."""
+    arrays = {name: getattr(fitted, name) for name in _ARRAYS}
+    small = {name: value.astype(np.float16 if name in _HALVES else np.float32) for name, value in arrays.items()}
+    content = BytesIO()
+    np.savez_compressed(content, weights=np.array(fitted.weights), settings=np.array(fitted.settings), **small)
+    write_atomically(unlikeness_path(checkpoint), content.getvalue())
+    return unlikeness_path(checkpoint)
+
+
+_HALVES = ("mean", "scale", "axes")
+_ARRAYS = (*_HALVES, "variances", "limits", "quantiles")
+
+
+def load_unlikeness(checkpoint: str | Path, settings: Mapping[str, Any]) -> Unlikeness | None:
+    """Return the measure that lies beside some weights; None, so that nothing is said, if there is none.
+
+    One of other weights, or of pictures of other settings, is passed over with a warning.
+
+    Args:
+        checkpoint: the weights.
+        settings: what pictures depend on beside them.
+
+    Raises:
+        InputError: the file is malformed.
+    """
+    path = unlikeness_path(checkpoint)
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            arrays = {name: content[name].astype(float) for name in _ARRAYS}
+            fitted = Unlikeness(**arrays, weights=str(content["weights"]), settings=str(content["settings"]))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: is no measure of what is unusual ({error}); delete it, or restore it") from error
+    if fitted.weights != digest(Path(checkpoint)):
+        logger.warning("%s belongs to other weights than %s: nothing is said of unusual pictures", path, checkpoint)
+        return None
+    if fitted.settings != _told(settings):
+        logger.warning("%s is for pictures of other settings: nothing is said of unusual pictures", path)
+        return None
+    return fitted
+
+
+def _told(settings: Mapping[str, Any]) -> str:
+    return "; ".join(f"{name}={settings[name]}" for name in sorted(settings))
+
+
+class UnlikeTrainingd(MapTransform):
+    """Add `unlike_training` to a network's output: which share of training masses was less unusual, in [0, 1].
+
+    It goes among the postprocessing of an evaluator, which takes the pictures of a batch one by one in their order.
+
+    Args:
+        keys: the network's output, which stays as it is.
+        tap: on the network; None, as the measure too, leaves everything as it is.
+        unlikeness: the measure.
+        result_key: where the share goes.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        tap: FeatureTap | None,
+        unlikeness: Unlikeness | None,
+        result_key: str = "unlike_training",
+    ) -> None:
+        super().__init__(keys)
+        self.tap, self.unlikeness, self.result_key = tap, unlikeness, result_key
+        self._waiting: list[float] = []
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the output with the share, a float."""
+        d = dict(data)
+        if self.tap is not None and self.unlikeness is not None:
+            if not self._waiting:
+                self._waiting = self.unlikeness(self.tap.take()).tolist()
+            d[self.result_key] = self._waiting.pop(0)
+        return d
