@@ -39,7 +39,7 @@ def to_secondary_capture(
     """
     image = read_source(source)
     size = (int(image.Columns), int(image.Rows))
-    drawn = _draw(source, masses, image) if picture is None else picture.convert("RGB")
+    drawn = (_draw(source, masses, image) if picture is None else picture).convert("RGB")
     if drawn.size != size:
         raise InputError(
             f"{source}: the picture has the size {drawn.size}; expected {size}, the image's columns and rows"
