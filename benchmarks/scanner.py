@@ -118,7 +118,9 @@ def cuts(plain: pd.DataFrame) -> Table:
         truth = (masses["class"] == MALIGNANT).to_numpy()
         own, best = best_cut(masses.score, truth)
         there = sum(rates(masses.score.to_numpy() > common, truth)) / 2
-        table.add_row(str(collection), f"{own:.3f}", f"{best:.3f}", f"{common:.3f}", f"{there:.3f}", f"{best - there:.3f}")
+        table.add_row(
+            str(collection), f"{own:.3f}", f"{best:.3f}", f"{common:.3f}", f"{there:.3f}", f"{best - there:.3f}"
+        )
     return table
 
 
@@ -132,7 +134,9 @@ def main() -> None:
     network.add_argument("--runs", type=Path)
     parser.add_argument("--fold", default="all")
     parser.add_argument("--levels", nargs=2, type=int, default=(128, 255), help="otsu_levels of the configs")
-    parser.add_argument("--amp", action="store_true", help="bfloat16: a third of the time, figures differ by some 0.005")
+    parser.add_argument(
+        "--amp", action="store_true", help="bfloat16: a third of the time, figures differ by some 0.005"
+    )
     arguments = parser.parse_args()
     maps = judged(arguments)
     masses = read_off(maps, tuple(arguments.levels))

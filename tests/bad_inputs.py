@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -156,6 +157,55 @@ def prepares_onto_a_full_disk(folder: Path) -> Command:
     return command
 
 
+def prepares_onto_its_table(folder: Path) -> Command:
+    return [*prepares_folder(lambda data: None)(folder)[:-1], str(folder / "data" / "labels.csv")]
+
+
+def without_table(data: Path) -> None:
+    (data / "labels.csv").unlink()
+
+
+def box_in_fractions(data: Path) -> None:
+    """Leave the images, and a table with one box, of the first of them."""
+    without_table(data)
+    shutil.rmtree(data / "masks")
+    (data / "boxes.csv").write_text("image,x_min,y_min,x_max,y_max\nimages/phantom_000.png,0.1,0.1,0.5,0.6\n")
+
+
+def empty_mask_file(data: Path) -> None:
+    without_table(data)
+    (data / "masks" / "phantom_000.png").write_bytes(b"")
+
+
+def masks_under_another_name(data: Path) -> None:
+    without_table(data)
+    (data / "truth").mkdir()
+    (data / "masks" / "phantom_000.png").rename(data / "truth" / "phantom_000.png")
+
+
+def one_patient_in_two_folds(folder: Path) -> Command:
+    command = infers(lambda path: None)(folder)
+    datalist = folder / "datalist.json"
+    content = json.loads(datalist.read_text())
+    for fold in (0, 1):
+        next(entry for entry in content["training"] if entry["fold"] == fold)["case"] = "P01"
+    datalist.write_text(json.dumps(content))
+    return command
+
+
+def discs(inside: Sequence[int], outside: int) -> Callable[[Path], object]:
+    """Write a mask of a disc, or of two side by side."""
+
+    def write(path: Path) -> None:
+        pixels = np.full((100, 90), outside, np.uint8)
+        y, x = np.mgrid[:100, :90]
+        for place, value in enumerate(inside):
+            pixels[(x - 25 - 40 * place) ** 2 + (y - 50) ** 2 < 200] = value
+        Image.fromarray(pixels).save(path)
+
+    return write
+
+
 ENTITIES = b'<?xml version="1.0"?><!DOCTYPE plist [<!ENTITY a "b">]><plist version="1.0"><dict>&a;</dict></plist>'
 CBIS_TABLE = "mass_case_description_train_set.csv"
 STAR = [(60 + 30 * np.sin(4 * np.pi * k / 5), 70 - 30 * np.cos(4 * np.pi * k / 5)) for k in range(5)]
@@ -218,6 +268,17 @@ CASES: dict[str, Callable[[Path], Command]] = {
     ),
     "a path that leaves the folder": prepares_folder(cell("image", "../elsewhere.png")),
     "a mask of another size": prepares_folder(lambda data: mask(255, (20, 20))(next((data / "masks").glob("*.png")))),
+    "one mask for two images": prepares_folder(
+        table(lambda rows: rows.assign(mask=[rows["mask"][1], *rows["mask"][1:]]))
+    ),
+    "patients whose names differ in their spelling": prepares_folder(
+        table(lambda rows: rows.assign(case=["P01", "p01", *rows["case"][2:]]))
+    ),
+    "a mask that cannot be read": prepares_folder(empty_mask_file),
+    "a mask that is called as an image is": prepares_folder(masks_under_another_name),
+    "a box in fractions of the image": prepares_folder(box_in_fractions),
+    "boxes in a workbook": prepares_folder(lambda data: (data / "boxes.xlsx").write_bytes(b"PK")),
+    "an output that is something else already": prepares_onto_its_table,
     "a CBIS-DDSM table without a column": prepares_cbis_ddsm(
         table(lambda rows: rows.drop(columns="pathology"), CBIS_TABLE)
     ),
@@ -231,7 +292,10 @@ CASES: dict[str, Callable[[Path], Command]] = {
         lambda root: shutil.rmtree(root / "Mass-Training_P_00001_LEFT_CC")
     ),
     "a CBIS-DDSM mask of another size": prepares_cbis_ddsm(small_cbis_mask),
+    "one patient in two folds": one_patient_in_two_folds,
     "an empty mask": infers(mask(0)),
+    "lesions numbered beside a class": infers(discs([1, 2], 0)),
+    "an inverted mask": infers(discs([0], 255)),
     "a mask with other values": infers(
         lambda path: Image.fromarray(np.arange(9000, dtype=np.uint8).reshape(100, 90)).save(path)
     ),
@@ -246,8 +310,8 @@ def run_command(arguments: Command) -> tuple[int, str]:
             config_file=config, logging_file=False, workflow_type="inference", bundle_root=str(Path(config).parents[1]),
             dataset_dir=data, datalist=datalist, output_dir=out, strict=bool(strict),
         )  # fmt: skip
-        workflow.initialize()
         try:
+            workflow.initialize()
             workflow.run()
         except Exception as error:
             fault = input_error_behind(error)

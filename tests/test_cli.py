@@ -159,3 +159,13 @@ def test_the_bundle_is_written_into_the_empty_folder_one_stands_in(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     assert run("bundle", ".").exit_code == 0
     assert (tmp_path / "configs" / "inference.yaml").is_file()
+
+
+def test_the_bundle_is_not_copied_into_itself():
+    from monai_rescunet.core.bundle_root import bundle_root
+
+    for out in (bundle_root(), bundle_root() / "mine", bundle_root() / "configs" / "mine"):
+        refused = run("bundle", str(out))
+        assert isinstance(refused.exception, InputError)
+    assert f"{bundle_root()}: choose a folder elsewhere" in str(refused.exception)
+    assert not (bundle_root() / "mine").exists()

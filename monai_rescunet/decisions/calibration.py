@@ -16,7 +16,14 @@ from sklearn.linear_model import LogisticRegression
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import digest, write_atomically
 
-__all__ = ["Calibration", "calibration_path", "fit_calibration", "load_calibration", "save_calibration", "write_calibration"]
+__all__ = [
+    "Calibration",
+    "calibration_path",
+    "fit_calibration",
+    "load_calibration",
+    "save_calibration",
+    "write_calibration",
+]
 
 logger = logging.getLogger(__name__)
 

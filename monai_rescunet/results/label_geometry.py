@@ -14,6 +14,7 @@ from monai_rescunet.core.result_names import RESULT_MARK
 
 __all__ = ["label_nifti"]
 
+NIFTI1_BYTES = 348
 FASTEST = 1  # level of compression: label maps become small at any
 SCANNER = 1  # code of qform and sform: coordinates of the scanner, as DICOM has them
 
@@ -49,17 +50,19 @@ def label_nifti(label: np.ndarray, meta: Mapping[str, Any], source: str = "") ->
 
 
 def _like_nifti(label: np.ndarray, header_bytes: bytes) -> nibabel.Nifti1Image:
-    """Return a label map with the header of its image, codes and all, but for what is said of its numbers."""
-    second = len(header_bytes) > 348
-    image_class, header_class = (
-        (nibabel.Nifti2Image, nibabel.Nifti2Header) if second else (nibabel.Nifti1Image, nibabel.Nifti1Header)
-    )
-    header = header_class(header_bytes).as_byteswapped("<")
-    header.set_data_dtype(np.uint8)
-    header["cal_min"], header["cal_max"] = 0, 0
-    header["intent_code"] = 0
-    header["scl_slope"], header["scl_inter"] = np.nan, np.nan
-    return image_class(label, None, header)
+    """Return a label map with the place and units of its image; as NIfTI-1, since ITK reads no NIfTI-2."""
+    header_class = nibabel.Nifti2Header if len(header_bytes) > NIFTI1_BYTES else nibabel.Nifti1Header
+    source = header_class(header_bytes)
+    image = nibabel.Nifti1Image(label, None)
+    image.header.set_zooms(source.get_zooms())
+    image.header.set_xyzt_units(*source.get_xyzt_units())
+    for name, forms in (("qform_code", ("get_qform", "set_qform")), ("sform_code", ("get_sform", "set_sform"))):
+        code = int(source[name])
+        if code:
+            getattr(image.header, forms[1])(getattr(source, forms[0])(), code)
+        image.header[name] = code
+    image.header["pixdim"][1:4] = source["pixdim"][1:4]
+    return image
 
 
 def _description(image: nibabel.Nifti1Image, meta: Mapping[str, Any]) -> str:

@@ -10,12 +10,12 @@ import monai
 import pytest
 import torch
 from bundle_runs import BUNDLE, TINY
-from monai.bundle import ConfigParser, ckpt_export, onnx_export
+from monai.bundle import ConfigParser, ckpt_export, load, onnx_export
 from monai.data import load_net_with_metadata
 from packaging.version import Version
 from torch import Tensor, nn
 
-from monai_rescunet.networks import NETWORKS
+from monai_rescunet.networks import NETWORKS, ResCUNet
 
 CONFIG = BUNDLE / "configs" / "inference.yaml"
 WEIGHTS = BUNDLE / "models" / "model.pt"
@@ -107,6 +107,21 @@ def test_the_shipped_network_exports_to_onnx_for_any_size(tmp_path):
         assert found.shape == expected.shape
         # pooling indices of near-ties may differ: a few isolated pixels
         assert ((found - expected).abs() > 1e-3).float().mean() < 1e-3
+
+
+@torch.no_grad()
+def test_monais_loader_fills_a_network_with_the_shipped_weights(tmp_path):
+    """As docs/reuse.md says: it looks for configs in JSON, and so for the network has to be told."""
+    (tmp_path / "mammography_mass_segmentation").symlink_to(BUNDLE)
+    config = ConfigParser.load_config_file(str(CONFIG))
+    network = load(
+        "mammography_mass_segmentation",
+        model=ResCUNet(features=config["features"]),
+        bundle_dir=str(tmp_path),
+        device="cpu",
+    )
+    image = torch.rand(1, 1, 64, 64)
+    torch.testing.assert_close(network.eval()(image), shipped()(image))
 
 
 def shipped() -> nn.Module:

@@ -52,6 +52,6 @@ def test_a_block_of_any_kind_keeps_its_output(spatial_dims, options, folds):
     for _ in range(3):
         block(image)
     block.eval()
-    folded = fold_batch_norms(nn.Sequential(block))
+    folded = fold_batch_norms(nn.Sequential(block).eval())
     assert torch.allclose(folded(image), block(image), atol=1e-4)
     assert any(isinstance(module, _BatchNorm) for module in folded.modules()) != folds

@@ -144,7 +144,7 @@ addEventListener("load", async () => {
   told.first = names()[0];
   told.lazy = [...document.querySelectorAll("#grid img")].every((image) => image.loading === "lazy");
   told.loaded = document.querySelector("#grid img").naturalWidth;
-  scrollTo(0, 1e9); await wait(50);
+  scrollTo(0, 1e9); await wait(300);
   told.scrolled = names().length;
   press("ArrowRight"); press("ArrowRight");
   told.focused = document.activeElement.dataset.index;
@@ -198,11 +198,12 @@ def test_five_thousand_images_open_at_once_and_are_sorted_filtered_and_walked_th
     acting = page.read_text().replace("</body>", f"<script>{ACTIONS}</script></body>")
     (tmp_path / "acting.html").write_text(acting)
     (tmp_path / "frame.html").write_text(
-        f"<iframe src=acting.html width={width} height=800></iframe><pre id=told></pre>"
+        f"<body style=margin:0><iframe src=acting.html width={width} height=800></iframe><pre id=told></pre>"
         "<script>onmessage = (event) => { document.getElementById('told').textContent = event.data; }</script>"
     )
     done = subprocess.run(
-        [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "--virtual-time-budget=20000",
+        [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "--window-size=1500,900",
+         "--virtual-time-budget=20000",
          f"--user-data-dir={tmp_path / 'profile'}", (tmp_path / "frame.html").as_uri()],
         capture_output=True, text=True, timeout=300, check=True,
     )  # fmt: skip

@@ -132,7 +132,7 @@ def check_replaceable(path: Path) -> None:
         content = None
     if not isinstance(content, dict) or set(content) != set(SECTIONS):
         raise InputError(
-            f"{path}: is there already and is no datalist of `prepare`; expected one, or none: name another file"
+            f"{path}: is there already and is no datalist of prepare; expected one, or none: name another file"
         )
 
 

@@ -16,6 +16,7 @@ from monai_rescunet.data.readers.contour import DrawContourd
 from monai_rescunet.data.readers.mammogram import MammogramReader
 from monai_rescunet.transforms.boxes import lesion_box
 from monai_rescunet.transforms.label_map import ToLabelMapd
+from monai_rescunet.transforms.lay_mask import lay_mask
 
 __all__ = ["PaintOtherMassesd"]
 
@@ -27,7 +28,7 @@ class PaintOtherMassesd(MapTransform):
     that overlap the malignant one lies on top. An entry with neither box nor point gets `box`, that of its own mass.
 
     Args:
-        keys: the label maps, `(1, columns, rows)`, uint8.
+        keys: the label maps, `(1, columns, rows)`, uint8, of the image's pixels or laid over it by their geometry.
         others_key: where `read_datalist` puts the other masses: a list of what each has of `label`, `contour` and
             `class`; without it, nothing is done.
         image_key: the loaded image.
@@ -51,19 +52,20 @@ class PaintOtherMassesd(MapTransform):
             InputError: a mask cannot be used, or has another size than the image.
         """
         d = dict(data)
+        image = d[self.image_key]
         for key in self.key_iterator(d) if d.get(self.others_key) else ():
-            own = d[key]
+            own = lay_mask(d[key], image)
             if d.get("box") is None and d.get("point") is None:
                 d["box"] = list(lesion_box(own))
-            others = torch.zeros_like(torch.as_tensor(own))
+            others = torch.zeros_like(own.as_tensor())
             for other in d[self.others_key]:
-                label = self.load({**other, self.image_key: d[self.image_key]})["label"]
+                label = lay_mask(self.load({**other, self.image_key: image})["label"], image)
                 if label.shape != own.shape:
                     raise InputError(
                         f"{label.meta['filename_or_obj']}: the mask of another mass has {tuple(label.shape[1:])} "
                         f"pixels and the image {tuple(own.shape[1:])} (columns, rows): they must be of one size"
                     )
-                others = others.maximum(torch.as_tensor(label))
-            painted = torch.where(torch.as_tensor(own) == BACKGROUND, others, torch.as_tensor(own))
-            d[key] = MetaTensor(painted).copy_meta_from(own) if isinstance(own, MetaTensor) else painted
+                others = others.maximum(label.as_tensor())
+            painted = torch.where(own.as_tensor() == BACKGROUND, others, own.as_tensor())
+            d[key] = MetaTensor(painted).copy_meta_from(own)
         return d

@@ -177,7 +177,7 @@ UNREADABLE = {
     "empty.png": (b"", "it is empty"),
     "cut.png": (b"\x89PNG\r\n", "it is none of the known formats, or cut off"),
     "pointer.dcm": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "Git"),
-    "image.mha": (b"ObjectType = Image\n", "expected DICOM, NIfTI, PNG, JPEG, TIFF or PGM"),
+    "image.mha": (b"ObjectType = Image\n", "a MetaImage (.mha), which is not read"),
 }
 
 
@@ -257,8 +257,8 @@ def test_decimal_commas_are_read_where_they_can_be_nothing_else(tmp_path, write)
 
 def test_labels_csv_may_have_boxes(tmp_path, write):
     write("a.png", "b.png")
-    table(tmp_path / "labels.csv", "image,label,x_min,y_min,x_max,y_max", "a.png,benign,1,2,9,9", "a.png,malignant,9,9,15,15",
-          "b.png,benign,,,,")  # fmt: skip
+    header, rows = "image,label,x_min,y_min,x_max,y_max", ["a.png,benign,1,2,9,9", "a.png,malignant,9,9,15,15"]
+    table(tmp_path / "labels.csv", header, *rows, "b.png,benign,,,,")
     entries = prepare_folder([tmp_path]).entries
     assert [(entry["image"], entry.get("box"), entry["class"]) for entry in entries] == [
         ("a.png", [1, 2, 9, 9], "benign"),

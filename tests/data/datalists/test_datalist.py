@@ -289,7 +289,7 @@ def test_any_json_for_an_entry_is_read_or_refused_as_bad_input(folder, entry):
 def test_a_file_that_is_no_datalist_of_ours_is_not_written_over(tmp_path, content):
     path = tmp_path / "labels.csv"
     path.write_text(content)
-    with pytest.raises(InputError, match=r"labels\.csv: is there already and is no datalist of `prepare`"):
+    with pytest.raises(InputError, match=r"labels\.csv: is there already and is no datalist of prepare"):
         write_datalist(path, [])
     assert path.read_text() == content
 

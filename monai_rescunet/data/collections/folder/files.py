@@ -18,8 +18,8 @@ from monai_rescunet.core.result_names import (
     is_result_name,
     is_result_table,
 )
-from monai_rescunet.data.readers.formats import MEDICAL_SUFFIXES
-from monai_rescunet.data.readers.mammogram import MammogramReader, image_format, image_size
+from monai_rescunet.data.readers.formats import MEDICAL_SUFFIXES, image_format, why_unreadable
+from monai_rescunet.data.readers.mammogram import image_size, read_mammogram
 
 __all__ = ["MOST_MASK_VALUES", "Kind", "grey_values", "kind_of"]
 
@@ -38,7 +38,6 @@ NO_IMAGES = ("SR", "PR", "KO", "SEG", "DOC", "RTSTRUCT", "REG", "FID", "AU", "PL
 """Values of Modality (0008,0060) of objects that lie beside images, in exports on CD for instance."""
 
 HEADER = ("SOPClassUID", "Modality", "Manufacturer", "Rows")
-POINTERS = (b"version https://git-lfs", b"/annex/objects/", b"../.git/annex")
 SAVED_BY_SERVER = ("labels", "original")  # of MONAI Label: what the network answered, not what a person saved
 
 
@@ -94,30 +93,10 @@ def _dicom(path: Path) -> tuple[Kind, str]:
 
 
 def _why_unreadable(path: Path) -> str:
-    """Return why a file cannot be read that should be an image; nothing for files of other kinds."""
-    with path.open("rb") as file:
-        head = file.read(512)
-    suffixes = (*MEDICAL_SUFFIXES, *UNREAD_SUFFIXES, *Image.registered_extensions(), "")
+    """Return why a file cannot be read that is called as an image is; nothing for files of other kinds."""
+    suffixes = {*MEDICAL_SUFFIXES, *UNREAD_SUFFIXES, *Image.registered_extensions()} - {".pdf", ".ps", ".eps"}
     called_image = Path(path.name.lower().removesuffix(".gz")).suffix in suffixes
-    if _is_bare_dicom(head):
-        return "is DICOM without its preamble; expected 128 bytes and DICM before it: export it again as a file"
-    if not called_image or (path.suffix == "" and head):
-        return ""
-    if not head:
-        return "it is empty; expected an image: copy it again"
-    if any(pointer in head for pointer in POINTERS):
-        return "is the pointer that Git keeps in a large file's place; fetch the file itself: git lfs pull"
-    if path.suffix.lower() in UNREAD_SUFFIXES:
-        return f"{path.suffix.lower()} is not read; expected DICOM, NIfTI, PNG, JPEG, TIFF or PGM: convert it"
-    return "it is none of the known formats, or cut off; expected DICOM, NIfTI, PNG, JPEG, TIFF or PGM"
-
-
-def _is_bare_dicom(head: bytes) -> bool:
-    """Return whether a file begins with a DICOM element of the first groups, explicit or implicit."""
-    group, element = head[:2], head[2:4]
-    explicit = head[4:6].isalpha() and head[4:6].isupper()
-    implicit = head[6:8] == b"\0\0" and len(head) > 16
-    return group in (b"\x02\0", b"\x08\0") and element[1:] == b"\0" and (explicit or implicit)
+    return why_unreadable(path) if called_image or path.stat().st_size == 0 else ""
 
 
 def grey_values(path: Path) -> int:
@@ -132,7 +111,7 @@ def grey_values(path: Path) -> int:
             header = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=["BitsStored"])
             if header.get("BitsStored", 16) > MASK_BITS:
                 return MOST_MASK_VALUES + 1
-        array, _ = MammogramReader().get_data([path])
+        array, _ = read_mammogram(path)
     except Exception:  # what cannot be read is told where it is used
         return MOST_MASK_VALUES + 1
     return len(np.unique(array))

@@ -164,12 +164,14 @@ def from_box(root: Path, row: dict[str, str], known: dict[str, list[Entry]], ref
 
 
 def check_mask(image: Path, mask: Path) -> None:
-    """Refuse a mask of another size than its image.
+    """Refuse a mask of another size than its image; a NIfTI file's columns may be its image's rows, which it says.
 
     Raises:
         InputError: the sizes differ, or one cannot be read.
     """
     sizes = image_size(image), image_size(mask)
+    if sizes[0] == sizes[1][::-1] and image_format(mask) == "nifti":
+        return
     if sizes[0] != sizes[1]:
         raise InputError(
             f"the mask {mask.name} has {sizes[1]} pixels and the image {sizes[0]} (columns, rows): "
