@@ -9,7 +9,10 @@ from collections.abc import Sequence
 
 from monai.bundle import ConfigParser
 
-__all__ = ["is_monai_bundle", "literal", "parser_at_work", "typed_settings"]
+__all__ = ["GIVEN", "is_monai_bundle", "literal", "parser_at_work", "typed_settings"]
+
+GIVEN = "_given_"
+"""Name in a config under which a caller in Python, who has checked them, hands over settings as they are."""
 
 FLAG = re.compile(r"--|-[a-zA-Z]")
 

@@ -10,7 +10,7 @@ from typing import Any
 from monai.bundle import ConfigParser, ReferenceResolver
 from monai.bundle.utils import DEFAULT_MLFLOW_SETTINGS
 
-from monai_rescunet.configs.parser import is_monai_bundle, literal, parser_at_work, typed_settings
+from monai_rescunet.configs.parser import GIVEN, is_monai_bundle, literal, parser_at_work, typed_settings
 from monai_rescunet.configs.settings import PATHS, check_setting, is_open, nearest, own_values, shipped_configs
 from monai_rescunet.core.errors import InputError, input_error_behind
 
@@ -51,7 +51,7 @@ def check_settings(base: str) -> None:
                 raise InputError(f"{name} is {value!r}: where # stands in a path MONAI reads ::; give it another name")
         elif typed.get(name) == "None":
             value = None
-        if value != own[name]:
+        if value != own[name] and not str(value).startswith(f"$@{GIVEN}["):
             value = check_setting(name, value, own[name])
         if value is not parser[name]:
             right[name] = value

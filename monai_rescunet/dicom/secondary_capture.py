@@ -70,4 +70,4 @@ def _draw(source: str | Path, masses: Sequence[Mapping[str, Any]], image: pydico
     painter = LabelPainter(size)
     for mass, outline in outlined(masses, source, image):
         painter.add(outline.whole(size), mass)
-    return draw_overlay(mammogram_picture(Path(source)), painter.label, painter.captions)
+    return draw_overlay(mammogram_picture(Path(source)), painter.label, painter.captions, boxes=painter.boxes)

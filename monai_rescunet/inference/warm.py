@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from monai.bundle import ConfigWorkflow
 
+from monai_rescunet.configs.parser import GIVEN
 from monai_rescunet.core.errors import LeftOutError, input_error_behind
 from monai_rescunet.results.image_files import ImageResult
 
@@ -112,5 +113,5 @@ def _unparsed(settings: Mapping[str, Any]) -> dict[str, Any]:
     look into a tuple.
     """
     values = tuple(settings.values())
-    references = {name: f"$@_given_[{index}]" for index, name in enumerate(settings)}
-    return {"_given_": values, **references, **{name: v for name, v in settings.items() if isinstance(v, dict)}}
+    references = {name: f"$@{GIVEN}[{index}]" for index, name in enumerate(settings)}
+    return {GIVEN: values, **references, **{name: v for name, v in settings.items() if isinstance(v, dict)}}
