@@ -70,4 +70,6 @@ def _draw(source: str | Path, masses: Sequence[Mapping[str, Any]], image: pydico
     painter = LabelPainter(size)
     for mass, outline in outlined(masses, size_of(image), source):
         painter.add(outline, mass)
-    return draw_overlay(mammogram_picture(Path(source)), painter.label, painter.captions, painter.regions)
+    return draw_overlay(
+        mammogram_picture(Path(source)), painter.label, painter.captions, painter.regions, painter.boxes
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from monai_rescunet.core.provenance import Provenance
 from monai_rescunet.core.result_names import DICOM_SUFFIXES, OVERLAY_SUFFIX, TABLE
 from monai_rescunet.data.datalists.lenient import ImageOfMasses, LeftOut, masses_of
 from monai_rescunet.results.image_files import (
-    NOWHERE,
     ImageResult,
     drawn,
     label_suffix,
@@ -113,7 +111,7 @@ class SaveMassResults(LeftOut):
         return [
             outline.whole(result.canvas.size)
             for result in self.found
-            for _, outline in zip_longest(result.rows, result.outlines, fillvalue=NOWHERE)
+            for _, outline in result.masses()
         ]
 
     def attach(self, engine: Engine) -> None:
@@ -242,10 +240,7 @@ class SaveMassResults(LeftOut):
         if "sop_instance_uid" not in result.canvas.meta:
             logger.warning("%s: is no DICOM image, so that there is no DICOM result of it", result.path)
             return {}
-        masses = [
-            {**row, "mask": outline.mask, "corner": outline.corner}
-            for row, outline in zip_longest(result.rows, result.outlines, fillvalue=NOWHERE)
-        ]
+        masses = [{**row, "mask": outline.mask, "corner": outline.corner} for row, outline in result.masses()]
         contents, faults = attempt_dicom_results(
             result.path, masses, self.dicom, provenance=self.provenance, picture=picture
         )
