@@ -34,9 +34,11 @@ def test_checkpoints_tell_values_by_the_names_that_a_user_changes(phantoms):
     parser = ConfigParser(config("train.yaml"))
     parser.update({"dataset_dir": str(phantoms), "features": TINY})
     told = parser.get_parsed_content("trained_with")["recipe"]
-    assert (told["features"], told["max_epochs"], told["optimizer#_target_"]) == (TINY, 36, "torch.optim.AdamW")
+    assert told["features"] == TINY
+    assert told["max_epochs"] == config("train.yaml")["max_epochs"]
+    assert told["optimizer#_target_"] == "torch.optim.AdamW"
     assert {"network", "supervision", "roi_size", "batch_size", "seed", "averaging", "image_weight"} <= set(told)
-    assert told["train#random_transforms#0#rotate_range"] == 0.17
+    assert told["train#random_transforms#0#prob"] == 1.0
     speed_and_place = {"num_workers", "amp", "device", "compile", "output_dir", "dataset_dir", "datalist", "resume"}
     assert not {name.split("#")[0] for name in told} & (speed_and_place | {"validate", "otsu_mode", "val_interval"})
 
