@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= runs/predictions
-PHANTOMS := runs/phantoms
+EXAMPLES := examples/mammograms
 DATA ?=
 # as they were typed, for the shell: nothing in a folder's name is parsed
 export DATA_TYPED := $(value DATA)
@@ -31,15 +31,12 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-run: $(STAMP)  ## outline and classify the masses of DATA=folder, or of phantoms when none is named
-ifeq ($(value DATA),)
-	$(BIN)/monai-rescunet phantom $(PHANTOMS)
-endif
-	$(BIN)/monai-rescunet prepare folder --out "$$OUT_TYPED/datalist.json" -- "$${DATA_TYPED:-$(PHANTOMS)}" \
+run: $(STAMP)  ## find, outline and classify the masses of DATA=folder, or of six mammograms when none is named
+	$(BIN)/monai-rescunet prepare folder --out "$$OUT_TYPED/datalist.json" -- "$${DATA_TYPED:-$(EXAMPLES)}" \
 	  || [ $$? -eq 3 ]  # done, but for what it says to have left out
 	$(BIN)/python -W ignore -m monai.bundle run --config_file bundle/configs/inference.yaml \
 	  --meta_file bundle/configs/metadata.json --logging_file bundle/configs/logging.conf --bundle_root bundle \
-	  --dataset_dir="$${DATA_TYPED:-$(PHANTOMS)}" --datalist="$$OUT_TYPED/datalist.json" --output_dir="$$OUT_TYPED"
+	  --dataset_dir="$${DATA_TYPED:-$(EXAMPLES)}" --datalist="$$OUT_TYPED/datalist.json" --output_dir="$$OUT_TYPED"
 	$(BIN)/monai-rescunet show -- "$$OUT_TYPED/results.csv"
 
 test: $(STAMP)  ## run all tests

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +20,8 @@ from dicom_files import mammogram_dataset, write_mammogram
 from inbreast_files import Collection, circle, write_xls, write_xml
 from monai.bundle import ConfigWorkflow
 from PIL import Image
-from pydicom.uid import JPEG2000Lossless, RLELossless
+from pydicom import Dataset
+from pydicom.uid import CTImageStorage, JPEG2000Lossless, RLELossless
 
 from monai_rescunet.cli import main
 from monai_rescunet.core.errors import input_error_behind
@@ -123,6 +127,42 @@ def compressed(path: Path) -> None:
     dataset.compress(RLELossless, PIXELS)
     dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless  # what lies in it is no JPEG 2000
     dataset.save_as(path, enforce_file_format=True)
+
+
+def deep_colours(path: Path) -> None:
+    """Write a PNG of 16 bits a channel, which Pillow cannot."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = struct.pack(">IIBBBBB", 100, 120, 16, 2, 0, 0, 0)
+    rows = zlib.compress(bytes(120 * (1 + 100 * 6)))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
+
+
+def cut_table(path: Path) -> None:
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US", [4096, 0, 16])
+    item.add_new("LUTData", "US", [0, 1, 2])
+    write_mammogram(path, PIXELS, VOILUTSequence=[item])
+
+
+def infers_elsewhere(folder: Path) -> Command:
+    """Return a case: two NIfTI images, of which one has a mask that is moved."""
+    (folder / "data").mkdir()
+    entries = []
+    for name, shift in (("bad", 5.0), ("good", 0.0)):
+        mask = np.zeros((100, 120), np.uint8)
+        mask[30:70, 30:80] = 1
+        for array, kind, moved in ((PIXELS.T.astype(np.int16), "image", 0.0), (mask, "mask", shift)):
+            affine = np.eye(4)
+            affine[0, 3] = moved
+            nibabel.save(nibabel.Nifti1Image(array, affine), folder / "data" / f"{name}_{kind}.nii.gz")
+        entries.append({"image": f"{name}_image.nii.gz", "label": f"{name}_mask.nii.gz", "case": name, "fold": 0})
+    (folder / "datalist.json").write_text(json.dumps({"training": entries}))
+    configs = Path(__file__).parents[1] / "bundle" / "configs"
+    data, datalist, out = (str(folder / name) for name in ("data", "datalist.json", "out"))
+    return ["bundle", str(configs / "inference.yaml"), data, datalist, out]
 
 
 def predicts_good(folder: Path, out: str) -> Command:
@@ -233,6 +273,18 @@ CASES: dict[str, Callable[[Path], Command]] = {
         "bad.dcm",
     ),
     "pixels that cannot be decoded": predicts(compressed, "bad.dcm"),
+    "a file of another format": predicts(lambda path: path.write_bytes(b"ObjectType = Image\nNDims = 2\n"), "bad.mha"),
+    "several channels of 16 bits in a PNG": predicts(deep_colours, "bad.png"),
+    "transparent pixels": predicts(lambda path: Image.new("LA", (100, 120), (9, 100)).save(path), "bad.png"),
+    "a value that Bits Stored cannot hold": predicts(
+        lambda path: write_mammogram(path, PIXELS + np.uint16(200)), "bad.dcm"
+    ),
+    "a High Bit below the bits": predicts(lambda path: write_mammogram(path, PIXELS, HighBit=5), "bad.dcm"),
+    "no Modality and another class": predicts(
+        lambda path: write_mammogram(path, PIXELS, Modality=None, SOPClassUID=CTImageStorage), "bad.dcm"
+    ),
+    "a lookup table cut off": predicts(cut_table, "bad.dcm"),
+    "a NIfTI mask that lies elsewhere than its image": infers_elsewhere,
     "a box outside the image": lambda folder: [
         "predict",
         str(write_mammogram(folder / "good.dcm", PIXELS)),
@@ -294,11 +346,11 @@ CASES: dict[str, Callable[[Path], Command]] = {
     "a CBIS-DDSM mask of another size": prepares_cbis_ddsm(small_cbis_mask),
     "one patient in two folds": one_patient_in_two_folds,
     "an empty mask": infers(mask(0)),
-    "lesions numbered beside a class": infers(discs([1, 2], 0)),
-    "an inverted mask": infers(discs([0], 255)),
     "a mask with other values": infers(
         lambda path: Image.fromarray(np.arange(9000, dtype=np.uint8).reshape(100, 90)).save(path)
     ),
+    "lesions numbered beside a class": infers(discs([1, 2], 0)),
+    "an inverted mask": infers(discs([0], 255)),
 }
 
 

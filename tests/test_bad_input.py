@@ -52,7 +52,7 @@ def test_with_strict_the_first_fault_ends_the_command(what, tmp_path, capsys, ca
     whole = int(re.search(r"\d+", comes)[0])
     if fails:
         assert said.strip("`") in told
-        assert not list((tmp_path / "out").rglob("*.json"))
+        assert not list((tmp_path / "out").rglob("datalist.json"))
         assert len(results(tmp_path)) <= whole, "those of the images before the fault at most"
     else:
         assert len(results(tmp_path)) == whole

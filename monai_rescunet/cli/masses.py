@@ -1,4 +1,4 @@
-"""`predict` and `show`: outlines and classes of the masses of images."""
+"""`predict` and `show`: the masses of images, where they are, their outlines and classes."""
 
 from __future__ import annotations
 
@@ -13,21 +13,31 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from monai_rescunet.core.classes import MALIGNANT, WHOLE_IMAGE
+from monai_rescunet.core.classes import MALIGNANT, NO_FINDING
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.result_names import MOST_USUAL
 
 __all__ = ["predict", "show"]
 
-_SHOWN = ("image", "mass", "decision", "score", "unlike_training", "lambda1", "lambda2", "area_px", "area_mm2", "dice")
+
+def _rounded(box: str) -> str:
+    """Return a box or point of the table in whole pixels; words stay."""
+    try:
+        return " ".join(f"{float(edge):.0f}" for edge in box.split())
+    except ValueError:
+        return box
+
+
+_SHOWN = ("image", "mass", "box", "found", "decision", "score", "probability", "unlike_training", "area_mm2", "dice")
 _FORMATS: dict[str, Callable[[Any], str]] = {
     "image": lambda name: Path(name).name,
+    "box": _rounded,
+    "found": "{:.2f}".format,
     "score": "{:.2f}".format,
+    "probability": "{:.2f}".format,
     "unlike_training": "{:.2f}".format,
     "dice": "{:.2f}".format,
     "area_mm2": "{:.1f}".format,
-    "lambda1": "{:.0f}".format,
-    "lambda2": "{:.0f}".format,
 }
 
 
@@ -42,6 +52,13 @@ def predict(
     images: Annotated[list[Path], typer.Argument(help="PNG, JPEG, TIFF, PGM, DICOM or NIfTI.")],
     box: Annotated[list[str] | None, typer.Option(help="x0,y0,x1,y1 in pixels round a mass; may be repeated.")] = None,
     point: Annotated[list[str] | None, typer.Option(help="x,y in pixels in a mass; may be repeated.")] = None,
+    crop: Annotated[
+        bool, typer.Option("--crop", help="The images are crops of one mass each, looked at whole.")
+    ] = False,
+    find_threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Least confidence of a finding; the bundle's if left out.")
+    ] = None,
+    max_findings: Annotated[int | None, typer.Option(min=1, help="Findings of an image at most; likewise.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for label maps, overlays and results.csv.")] = Path("predictions"),
     otsu_mode: Annotated[OtsuMode, typer.Option(help="How the grey map is thresholded.")] = OtsuMode.ANCHORED,
     strict: Annotated[bool, typer.Option(help="Stop at the first unreadable image.")] = False,
@@ -52,14 +69,20 @@ def predict(
         list[str] | None, typer.Option(help="seg, sr, cad or sc: a DICOM result of DICOM images; may be repeated.")
     ] = None,
 ) -> None:
-    """Outline the masses of images and decide whether they look benign or malignant."""
+    """Find the masses of mammograms, outline them and decide whether they look benign or malignant.
+
+    With a box, a point or --crop the finder does not look: they say where the mass is.
+    """
     from monai_rescunet.inference.run import run_inference
 
+    chosen: dict[str, Any] = {"find_threshold": find_threshold, "max_findings": max_findings}
     run_inference(
         images,
         box=[_numbers(text, "--box", 4) for text in box or []] or None,
         point=[_numbers(text, "--point", 2) for text in point or []] or None,
+        crop=crop,
         out=out,
+        **{name: value for name, value in chosen.items() if value is not None},
         otsu_mode=otsu_mode.value,
         strict=strict,
         resume=resume,
@@ -85,7 +108,7 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
     if not results.is_file():
         raise InputError(f"{results}: there is no such file; run inference first")
     try:
-        numbers = dict.fromkeys(_FORMATS.keys() - {"image"}, float)
+        numbers = dict.fromkeys(_FORMATS.keys() - {"image", "box"}, float)
         table = pd.read_csv(results, dtype={"image": str, **numbers})
     except (OSError, ValueError) as error:  # not to be read, empty, no UTF-8, or text where numbers belong
         raise InputError(f"{results}: is no table ({error}); expected a results.csv that inference wrote") from error
@@ -101,19 +124,28 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
         view.add_row(*cells, style="red" if row.get("decision") == MALIGNANT else None)
     console = Console()
     console.print(view)
-    unlocated = int((table["box"] == WHOLE_IMAGE).sum()) if "box" in table else 0
-    if unlocated:
-        console.print(
-            f"[yellow]{unlocated} of them are of a whole image: nothing said where its mass is, and the network "
-            "expects one that fills most of what it sees. Give a box.[/]"
-        )
     unusual = int((table["unlike_training"] > MOST_USUAL).sum()) if "unlike_training" in table else 0
     if unusual:
         console.print(
             f"[yellow]{unusual} of them look unlike the masses that the network was trained on (unlike_training above "
             f"{MOST_USUAL}): their answers are a guess.[/]"
         )
-    console.print(f"{len(table)} masses; every column, label maps and overlays in {escape(str(results.parent))}")
+    console.print(f"{_summary(table)}. Every column, label maps and overlays: {escape(str(results.parent))}")
     page = results.parent / "index.html"
     if page.is_file():
         console.print(f"To look at, in a browser: {escape(str(page))}")
+
+
+def _summary(table: pd.DataFrame) -> str:
+    """Return how many masses there are, and where none was found."""
+    empty = table["decision"] == NO_FINDING
+    masses = int((~empty).sum())
+    summary = "1 mass" if masses == 1 else f"{masses} masses"
+    proposed = int(table.loc[~empty, "found"].notna().sum()) if "found" in table else 0
+    if proposed:
+        summary += f", {'all' if proposed == masses else proposed} of them where the finder looked"
+    if empty.any():
+        summary += (
+            f"; in {int(empty.sum())} of {table['image'].nunique()} images nothing was found, which is no all-clear"
+        )
+    return summary

@@ -14,9 +14,9 @@ from monai_rescunet.core.classes import NO_FINDING, NO_LESION
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.result_names import MOST_USUAL
 from monai_rescunet.dicom.codes import DECISIONS
-from monai_rescunet.dicom.outline import number_of, outline_of
 from monai_rescunet.dicom.segmentation import tracking_id
-from monai_rescunet.dicom.source import read_source
+from monai_rescunet.dicom.source import read_source, size_of
+from monai_rescunet.results.outline import centre_of, number_of, outline_of, polygon_of
 
 __all__ = ["CadFinding", "CadImage", "cad_image"]
 
@@ -83,7 +83,7 @@ def cad_image(source: str | Path, masses: Sequence[Mapping[str, Any]] | None) ->
     header.remove_private_tags()
     if masses is None:
         return CadImage(header, detected=False, analysed=False)
-    size = (int(header.Columns), int(header.Rows))
+    size = size_of(header)
     looked = not masses or any(
         number_of(each, "found") is not None or each["decision"] == NO_FINDING for each in masses
     )
@@ -106,8 +106,8 @@ def _finding(
         return None
     return CadFinding(
         name=tracking_id(header, mass),
-        centre=_middle(mass, source) if outline is None else outline.centre(),
-        outline=None if outline is None else outline.polygon(),
+        centre=_middle(mass, source) if outline is None else centre_of(outline),
+        outline=None if outline is None else polygon_of(outline),
         certainty=_percent(mass, "found", source),
         probability=_percent(mass, "probability", source),
     )

@@ -14,11 +14,11 @@ from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.provenance import Provenance
 from monai_rescunet.dicom.cad import to_mammography_cad
 from monai_rescunet.dicom.cad_findings import cad_image
-from monai_rescunet.dicom.outline import outlined
 from monai_rescunet.dicom.secondary_capture import to_secondary_capture
 from monai_rescunet.dicom.segmentation import to_segmentation
-from monai_rescunet.dicom.source import read_source
+from monai_rescunet.dicom.source import read_source, size_of
 from monai_rescunet.dicom.structured_report import to_structured_report
+from monai_rescunet.results.outline import outlined
 
 __all__ = ["DICOM_KINDS", "attempt_dicom_results", "check_kinds", "dicom_results"]
 
@@ -121,7 +121,7 @@ def _segmentation(
     source: str | Path, masses: Sequence[Mapping[str, Any]], provenance: Provenance | None
 ) -> SOPClass | None:
     """Return the segmentation, None where there is no outline: a segmentation cannot be empty."""
-    found = outlined(masses, source, read_source(source))
+    found = outlined(masses, size_of(read_source(source)), source)
     return to_segmentation(source, masses, provenance=provenance) if found else None
 
 

@@ -14,9 +14,9 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.readers.mammogram import mammogram_picture
-from monai_rescunet.dicom.outline import outlined
-from monai_rescunet.dicom.source import LOSSY, equipment, finish, read_source, reference_of, reference_to
+from monai_rescunet.dicom.source import LOSSY, equipment, finish, read_source, reference_of, reference_to, size_of
 from monai_rescunet.results.label_painter import LabelPainter
+from monai_rescunet.results.outline import outlined
 from monai_rescunet.results.overlay import draw_overlay
 
 __all__ = ["to_secondary_capture"]
@@ -38,8 +38,8 @@ def to_secondary_capture(
         InputError: the source is no mammogram, or a mask or the picture has another size.
     """
     image = read_source(source)
-    size = (int(image.Columns), int(image.Rows))
-    drawn = _draw(source, masses, image) if picture is None else picture.convert("RGB")
+    size = size_of(image)
+    drawn = (_draw(source, masses, image) if picture is None else picture).convert("RGB")
     if drawn.size != size:
         raise InputError(
             f"{source}: the picture has the size {drawn.size}; expected {size}, the image's columns and rows"
@@ -66,8 +66,10 @@ def to_secondary_capture(
 
 
 def _draw(source: str | Path, masses: Sequence[Mapping[str, Any]], image: pydicom.Dataset) -> Image.Image:
-    size = (int(image.Columns), int(image.Rows))
+    size = size_of(image)
     painter = LabelPainter(size)
-    for mass, outline in outlined(masses, source, image):
-        painter.add(outline.whole(size), mass)
-    return draw_overlay(mammogram_picture(Path(source)), painter.label, painter.captions)
+    for mass, outline in outlined(masses, size_of(image), source):
+        painter.add(outline, mass)
+    return draw_overlay(
+        mammogram_picture(Path(source)), painter.label, painter.captions, painter.regions, painter.boxes
+    )

@@ -16,8 +16,8 @@ from monai_rescunet.core.classes import CLASS_VALUES, COLOURS, UNDECIDED
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.provenance import Provenance
 from monai_rescunet.dicom import codes
-from monai_rescunet.dicom.outline import number_of, outlined
-from monai_rescunet.dicom.source import equipment, finish, read_source, reference_of, side_of
+from monai_rescunet.dicom.source import equipment, finish, read_source, reference_of, side_of, size_of
+from monai_rescunet.results.outline import number_of, outlined
 
 __all__ = ["to_segmentation", "tracking_id"]
 
@@ -51,11 +51,11 @@ def to_segmentation(
         >>> to_segmentation("mammogram.dcm", masses).save_as("mammogram_seg.dcm")  # doctest: +SKIP
     """
     image = read_source(source)
-    found = outlined(masses, source, image)
+    found = outlined(masses, size_of(image), source)
     if not found:
         raise InputError(f"{source}: no mass was outlined, so that there is nothing to store as a segmentation")
     # one frame of every mass: (1, rows, columns, masses)
-    size = (int(image.Columns), int(image.Rows))
+    size = size_of(image)
     pixels = np.stack([outline.whole(size).T for _, outline in found], axis=-1)[None].astype(np.uint8)
     segmentation = Segmentation(
         source_images=[reference_of(image)],

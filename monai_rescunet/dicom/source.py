@@ -16,7 +16,17 @@ from monai_rescunet import __version__
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.dicom.codes import CODING_SCHEME, MANUFACTURER, MODEL, VIEWS
 
-__all__ = ["LOSSY", "equipment", "finish", "read_source", "reference_of", "reference_to", "side_of", "view_of"]
+__all__ = [
+    "LOSSY",
+    "equipment",
+    "finish",
+    "read_source",
+    "reference_of",
+    "reference_to",
+    "side_of",
+    "size_of",
+    "view_of",
+]
 
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns")
 LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
@@ -62,6 +72,11 @@ def reference_of(source: pydicom.Dataset) -> pydicom.Dataset:
         setattr(reference, keyword, None)
     _take_for_mammogram(reference)
     return reference
+
+
+def size_of(source: pydicom.Dataset) -> tuple[int, int]:
+    """Return columns and rows."""
+    return int(source.Columns), int(source.Rows)
 
 
 def side_of(source: pydicom.Dataset) -> str:

@@ -35,9 +35,9 @@ from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.provenance import Provenance
 from monai_rescunet.data.readers.dicom import pixel_spacing
 from monai_rescunet.dicom import codes
-from monai_rescunet.dicom.outline import number_of, outlined
 from monai_rescunet.dicom.segmentation import tracking_id
-from monai_rescunet.dicom.source import equipment, finish, read_source, reference_of, side_of
+from monai_rescunet.dicom.source import equipment, finish, read_source, reference_of, side_of, size_of
+from monai_rescunet.results.outline import number_of, outlined
 
 __all__ = ["to_structured_report"]
 
@@ -74,7 +74,7 @@ def to_structured_report(
     """
     image = read_source(source)
     masses = masses or [{"decision": NO_FINDING}]
-    outlines = {id(mass): outline for mass, outline in outlined(masses, source, image)}
+    outlines = {id(mass): outline for mass, outline in outlined(masses, size_of(image), source)}
     found = [mass for mass in masses if id(mass) in outlines]
     algorithm = _algorithm(provenance or Provenance())
     segments = _segments(segmentation)

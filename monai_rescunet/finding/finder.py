@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from monai_rescunet.finding.frame import BreastFrame
 from monai_rescunet.finding.placement import Placement
 from monai_rescunet.finding.proposals import Findings, ProposeMasses
+from monai_rescunet.finding.weights import load_finder_weights
 
 __all__ = ["FindMassesd", "Finder"]
 
@@ -24,11 +26,12 @@ class Finder:
     """Find the masses of a whole mammogram.
 
     Args:
-        network: `FinderNet` or one with its maps, with its weights; see `load_finder_weights`.
+        network: `FinderNet` or one with its maps.
         inferer: how the network is run, `AutocastInferer(amp=False, flips=[1])` for the shipped weights: float32, so
             that the answer is the same on every machine, and averaged over the mammogram upside down. None: once.
         frame_size: (columns, rows) that the network was trained with.
         device: where it is run.
+        checkpoint: the network's weights, read when the first mammogram is looked at; None: it has them already.
         proposals: `find_threshold`, `max_findings` and the others of `ProposeMasses`.
 
     Example:
@@ -45,9 +48,10 @@ class Finder:
         inferer: Inferer | None = None,
         frame_size: Sequence[int] = (256, 448),
         device: torch.device | str = "cpu",
+        checkpoint: str | Path | None = None,
         **proposals: Any,
     ) -> None:
-        self.network = network.to(device).eval()
+        self.network, self.checkpoint = network.to(device).eval(), checkpoint
         self.inferer, self.device = inferer, torch.device(device)
         self.frame, self.propose = BreastFrame(frame_size), ProposeMasses(**proposals)
 
@@ -58,7 +62,13 @@ class Finder:
             image: `(C, columns, rows)`, the mammogram as `MammogramReader` loads it, of any bit depth, breast on either
                 side; its metadata are not needed.
             true_size: (columns, rows) of a picture that was stretched, before; see `BreastFrame`.
+
+        Raises:
+            InputError: the weights are missing or damaged, or do not fit the network.
         """
+        if self.checkpoint is not None:
+            load_finder_weights(self.network, self.checkpoint)
+            self.checkpoint = None
         frame: MetaTensor = self.frame(image, true_size)
         placement, plain = Placement(*frame.meta["placement"]), frame.as_tensor()
         batch = plain[None].to(self.device)
@@ -68,12 +78,16 @@ class Finder:
 
 
 class FindMassesd(MapTransform):
-    """Dictionary form of `Finder`: an entry's mammogram stays as it is, and `findings` says what was found in it.
+    """Dictionary form of `Finder`: gives an entry without a list of masses those that are found in its mammogram.
+
+    Each has `mass`, its number, the surest being 0, `box`, and `found`, the finder's confidence. The entry's own
+    `found` is the highest confidence that was seen, also where the list stays empty. An entry that has its masses stays
+    as it is.
 
     Args:
         keys: the mammogram, whole, `(C, columns, rows)`.
         finder: see there.
-        findings_key: where the `Findings` go.
+        masses_key: where the entry may have its masses.
         true_size_key: where an entry may hold the (columns, rows) that its picture had before it was stretched.
     """
 
@@ -83,14 +97,24 @@ class FindMassesd(MapTransform):
         self,
         keys: KeysCollection,
         finder: Finder,
-        findings_key: str = "findings",
+        masses_key: str = "masses",
         true_size_key: str = "true_size",
     ) -> None:
         super().__init__(keys)
-        self.finder, self.findings_key, self.true_size_key = finder, findings_key, true_size_key
+        self.finder, self.masses_key, self.true_size_key = finder, masses_key, true_size_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Return the entry with its findings."""
+        """Return the entry with its masses.
+
+        Raises:
+            InputError: the finder has to look and its weights are missing or damaged.
+        """
         d = dict(data)
-        d[self.findings_key] = self.finder(d[self.first_key(d)], d.get(self.true_size_key))
+        if d.get(self.masses_key) is None:
+            said = self.finder(d[self.first_key(d)], d.get(self.true_size_key))
+            d[self.masses_key] = [
+                {"mass": number, "box": list(box), "found": confidence}
+                for number, (box, confidence) in enumerate(said.findings)
+            ]
+            d["found"] = said.highest
         return d

@@ -22,6 +22,8 @@ __all__ = ["Finding", "Findings", "ProposeMasses", "ProposeMassesd"]
 
 CANDIDATES = 100
 """Highest peaks that are looked at."""
+SMOOTHING = 3
+"""Side of the square that confidences are averaged over, pixels of the maps: boxes then lie better."""
 LEAST_SIDE = 4.0
 """Of a box in the frame, pixels."""
 
@@ -53,9 +55,9 @@ class Findings(NamedTuple):
 class ProposeMasses(Transform):
     """Turn the finder's maps into boxes.
 
-    A proposal is a local maximum of the confidence, the geometric mean of `inside` and `centre`, in the breast; its box
-    has the size that the maps tell there. Of proposals of which one's centre lies in the other's box, or whose boxes
-    overlap by more than `merge_iou`, the surest is kept.
+    A proposal is a local maximum of the confidence in the breast, which is the geometric mean of `inside` and `centre`,
+    each smoothed a little; its box has the size that the maps tell there. Of proposals of which one's centre lies in
+    the other's box, or whose boxes overlap by more than `merge_iou`, the surest is kept.
 
     Args:
         find_threshold: least confidence of a finding, in [0, 1].
@@ -97,7 +99,8 @@ class ProposeMasses(Transform):
         maps = maps.float().cpu()
         breast = frame.as_tensor() if isinstance(frame, MetaTensor) else frame
         breast = F.max_pool2d(breast[None].float().cpu(), STRIDE)[0, 0] > 0
-        confidence = torch.sigmoid(maps[:2]).prod(dim=0).sqrt() * breast
+        smooth = F.avg_pool2d(torch.sigmoid(maps[None, :2]), SMOOTHING, 1, SMOOTHING // 2, count_include_pad=False)
+        confidence = smooth[0].prod(dim=0).sqrt() * breast
         if not breast.any():
             return Findings([], 0.0)
         radius = self.neighbourhood // 2

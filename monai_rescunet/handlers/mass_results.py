@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
+import numpy as np
 import torch.distributed as dist
 from ignite.engine import Engine, Events
 from monai.data import partition_dataset
@@ -21,7 +21,6 @@ from monai_rescunet.core.provenance import Provenance
 from monai_rescunet.core.result_names import DICOM_SUFFIXES, OVERLAY_SUFFIX, TABLE
 from monai_rescunet.data.datalists.lenient import ImageOfMasses, LeftOut, masses_of
 from monai_rescunet.results.image_files import (
-    NOWHERE,
     ImageResult,
     drawn,
     label_suffix,
@@ -105,6 +104,15 @@ class SaveMassResults(LeftOut):
     def rows(self) -> list[dict[str, Any]]:
         """The rows of this run, where they are kept: without an output folder, or with `keep_masks`."""
         return [row for result in self.found for row in result.rows]
+
+    @property
+    def masks(self) -> list[np.ndarray]:
+        """The outline of each of `rows`, as a bool array `(columns, rows)` of its image's size, made when asked for."""
+        return [
+            outline.whole(result.canvas.size)
+            for result in self.found
+            for _, outline in result.masses()
+        ]
 
     def attach(self, engine: Engine) -> None:
         """Attach to an evaluator whose data loader tells it of the images; its batches are `ImageOfMasses`."""
@@ -232,10 +240,7 @@ class SaveMassResults(LeftOut):
         if "sop_instance_uid" not in result.canvas.meta:
             logger.warning("%s: is no DICOM image, so that there is no DICOM result of it", result.path)
             return {}
-        masses = [
-            {**row, "mask": outline.mask, "corner": outline.corner}
-            for row, outline in zip_longest(result.rows, result.outlines, fillvalue=NOWHERE)
-        ]
+        masses = [{**row, "mask": outline.mask, "corner": outline.corner} for row, outline in result.masses()]
         contents, faults = attempt_dicom_results(
             result.path, masses, self.dicom, provenance=self.provenance, picture=picture
         )

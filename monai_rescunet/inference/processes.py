@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch.distributed as dist
 
 from monai_rescunet.training.processes import join_processes
@@ -19,5 +21,6 @@ def join_if_launched() -> None:
     Raises:
         InputError: there are more processes than GPUs.
     """
-    if dist.is_torchelastic_launched() and not dist.is_initialized():
+    several = dist.is_torchelastic_launched() and int(os.environ["WORLD_SIZE"]) > 1
+    if several and not dist.is_initialized():
         join_processes(DAYS)

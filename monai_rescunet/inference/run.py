@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from monai_rescunet.configs.settings import check_name, check_setting
 from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.core.errors import InputError, input_error_behind
 from monai_rescunet.inference.warm import warm_workflow
-from monai_rescunet.results.image_files import NOWHERE, ImageResult
+from monai_rescunet.results.image_files import ImageResult
 
 __all__ = ["predict", "run_inference"]
 
@@ -29,29 +28,34 @@ def predict(
     *,
     box: Sequence[float] | Sequence[Sequence[float]] | None = None,
     point: Sequence[float] | Sequence[Sequence[float]] | None = None,
+    crop: bool = False,
     out: str | Path | None = None,
     bundle: str | Path | None = None,
     **overrides: Any,
 ) -> list[dict[str, Any]]:
-    """Outline masses and decide whether they look benign or malignant.
+    """Find masses, outline them and decide whether they look benign or malignant.
 
     Args:
         images: one mammogram or several: PNG, JPEG, TIFF, PGM, DICOM, NIfTI.
         box: `[x_min, y_min, x_max, y_max]` round the mass, pixels, x the column, 0-based, max exclusive; or a list of
             them, one mass each. With several images every image gets the same boxes.
         point: `[x, y]` in the mass, or a list of them; a box says more.
+        crop: the images are crops of one mass each, which are looked at whole. With neither box nor point nor this
+            the finder looks for masses.
         out: folder for label maps, overlays and `results.csv`; None writes nothing.
         bundle: folder of another bundle than the installed one, with its own config and weights.
-        overrides: values of the bundle's inference config by their name: `otsu_mode`, `roi_mode`, `checkpoint`, ...
+        overrides: values of the bundle's inference config by their name: `find_threshold`, `otsu_mode`, `checkpoint`...
             They are taken as they are, nothing in them is run; a dictionary is config.
 
     Returns:
         One dictionary a mass with the columns of `results.csv` and `mask`, the outline as a bool array
-        `(columns, rows)` of the image's size. With neither box nor point the whole image is the region of interest.
+        `(columns, rows)` of the image's size. Of masses that the finder proposed `found` is its confidence, the
+        surest first. An image in which it finds none has one, with the decision `no finding`, an empty outline, and the
+        highest confidence that was seen.
 
     Raises:
-        InputError: an image cannot be read, or a box or point does not lie in it; with `strict=True` at the first such
-            fault.
+        InputError: an image cannot be read, or a box or point does not lie in it, or the finder has to look and its
+            weights are missing; with `strict=True` at the first such fault.
         LeftOutError: an `InputError` too: several images were given and some of them, or some boxes, cannot be used.
             The others are judged, and written to `out`, before; it has what would have been returned of them in
             `results`, and the faults in `left_out`.
@@ -60,8 +64,10 @@ def predict(
         >>> from monai_rescunet import predict  # doctest: +SKIP
         >>> predict("mammogram.dcm", box=[1200, 800, 1500, 1130])[0]["decision"]  # doctest: +SKIP
         'malignant'
+        >>> [(mass["box"], mass["found"]) for mass in predict("mammogram.dcm")]  # doctest: +SKIP
+        [('1213 790 1488 1141', 0.81)]
     """
-    return run_inference(images, box=box, point=point, out=out, bundle=bundle, keep=True, **overrides)
+    return run_inference(images, box=box, point=point, crop=crop, out=out, bundle=bundle, keep=True, **overrides)
 
 
 def run_inference(
@@ -69,6 +75,7 @@ def run_inference(
     *,
     box: Sequence[float] | Sequence[Sequence[float]] | None = None,
     point: Sequence[float] | Sequence[Sequence[float]] | None = None,
+    crop: bool = False,
     out: str | Path | None = None,
     bundle: str | Path | None = None,
     keep: bool = False,
@@ -80,8 +87,11 @@ def run_inference(
     paths = {os.path.abspath(path): path for path in given}.values()  # noqa: PTH100 - a link is not its file
     if not paths:
         raise InputError("no image is given")
-    locations = [{"box": list(map(float, each))} for each in _several(box)]
+    locations: list[dict[str, Any]] = [{"box": list(map(float, each))} for each in _several(box)]
     locations += [{"point": list(map(float, each))} for each in _several(point)]
+    if crop and locations:
+        raise InputError("a box or point is given, and crop, which says that the whole image is the region: give one")
+    locations += [{"crop": True}] if crop else []
     masses = {"masses": [{"mass": mass, **location} for mass, location in enumerate(locations)]} if locations else {}
     entries = [{"image": str(path), **masses} for path in paths]
     root = bundle_root() if bundle is None else Path(bundle).absolute()
@@ -103,11 +113,7 @@ def run_inference(
 
 def _masses(found: Sequence[ImageResult]) -> list[dict[str, Any]]:
     """Return a dictionary for each row, with its outline as an array of the image's size."""
-    return [
-        {**row, "mask": outline.whole(result.canvas.size)}
-        for result in found
-        for row, outline in zip_longest(result.rows, result.outlines, fillvalue=NOWHERE)
-    ]
+    return [{**row, "mask": outline.whole(result.canvas.size)} for result in found for row, outline in result.masses()]
 
 
 def _checked(overrides: Mapping[str, Any], config_file: Path) -> dict[str, Any]:

@@ -109,8 +109,13 @@ def _unparsed(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return overrides by which settings come through MONAI's parser as they are.
 
     It runs strings that begin with `$` as Python and rewrites those with `@`, `%` and `#`, also in lists, but does not
-    look into a tuple.
+    look into a tuple. Numbers are safe, and dictionaries are config.
     """
     values = tuple(settings.values())
     references = {name: f"$@_given_[{index}]" for index, name in enumerate(settings)}
-    return {"_given_": values, **references, **{name: v for name, v in settings.items() if isinstance(v, dict)}}
+    safe = {name: value for name, value in settings.items() if isinstance(value, dict) or _is_number(value)}
+    return {"_given_": values, **references, **safe}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, list) and bool(value) and all(map(_is_number, value)))

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import monailabel
+from fastapi import HTTPException
 from monailabel.config import settings
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.datastore import Datastore
-from monailabel.interfaces.tasks.batch_infer import BatchInferTask
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
@@ -18,8 +18,10 @@ from monailabel.tasks.activelearning.first import First
 from monailabel.tasks.activelearning.random import Random
 
 from monai_rescunet.label.archive import MammogramArchive
+from monai_rescunet.label.batch import MassBatchInferTask
 from monai_rescunet.label.infer import MassInferTask
 from monai_rescunet.label.install import CLICK_MODEL_NAME, MODEL_NAME
+from monai_rescunet.label.requests import check_image, guard_requests
 from monai_rescunet.label.train import MassTrainTask
 
 __all__ = ["MassApp"]
@@ -29,14 +31,6 @@ OWN_DEFAULTS = {
     "MONAI_LABEL_DICOMWEB_SEARCH_FILTER": {"Modality": "MG"},
 }
 """Settings that MONAI Label has without DICOM files, and for CT."""
-
-
-class MassBatchInferTask(BatchInferTask):
-    """Outline the masses of many images, without the share of each GPU that MONAI Label asks for by default."""
-
-    def __call__(self, request: dict[str, Any], datastore: Datastore, infer: Callable[..., Any]) -> dict[str, Any]:
-        """Return the answer for each image by its id."""
-        return super().__call__({**request, "multi_gpu": False}, datastore, infer)
 
 
 class MassApp(MONAILabelApp):
@@ -62,6 +56,25 @@ class MassApp(MONAILabelApp):
             description="Outline of a mass and whether it looks benign or malignant. Research, not a medical device.",
             version=monailabel.__version__,
         )
+        guard_requests()
+
+    def infer(self, request: dict[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
+        """Return the outlines of an image that the datastore has, or that came with the request.
+
+        Raises:
+            HTTPException: 400, the datastore has no such image.
+        """
+        check_image(request.get("image"), datastore or self.datastore())
+        answer: dict[str, Any] = super().infer(request, datastore)
+        return answer
+
+    def infer_wsi(self, request: dict[str, Any], datastore: Datastore | None = None) -> dict[str, Any]:
+        """Refuse what MONAI Label has for slides of tissue.
+
+        Raises:
+            HTTPException: 400.
+        """
+        raise HTTPException(400, "a mammogram is no whole slide; ask for it at /infer")
 
     def init_datastore(self) -> Datastore:
         """Return where images come from: DICOM files of a folder too, and of an archive the mammograms.

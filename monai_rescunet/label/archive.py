@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import pydicom
 from dicomweb_client.session_utils import create_session_from_user_pass
 from fastapi import HTTPException
+from filelock import FileLock
 from monailabel.config import settings
 from monailabel.datastore.dicom import DICOMwebClientX, DICOMWebDatastore
 from requests import RequestException
@@ -38,7 +40,8 @@ class MammogramArchive(DICOMWebDatastore):
     def get_image_uri(self, image_id: str) -> str:
         """Return the path of a series as NIfTI in the cache, beside the folder that has it as DICOM.
 
-        MONAI Label names the first time a conversion elsewhere, which does not lead to the DICOM, and leaves it there.
+        MONAI Label names the first time a conversion elsewhere, which does not lead to the DICOM, and leaves it there;
+        and it takes what a broken download left for the series.
 
         Args:
             image_id: Series Instance UID (0020,000E).
@@ -48,9 +51,14 @@ class MammogramArchive(DICOMWebDatastore):
         """
         if not re.fullmatch(r"[0-9.]{1,64}", image_id):
             raise HTTPException(400, f"the image is {image_id!r}; expected a Series Instance UID (0020,000E)")
-        cached = Path(self._datastore.image_path(), f"{image_id}.nii.gz").resolve()
-        if not cached.is_file():
-            self._fetch(image_id)
+        folder = Path(self._datastore.image_path()).resolve()
+        cached, whole = folder / f"{image_id}.nii.gz", folder / f".{image_id}.whole"
+        with FileLock(folder / f".{image_id}.lock"):  # other threads' and processes' requests wait for the first
+            if not (whole.exists() and cached.is_file()):
+                shutil.rmtree(folder / image_id, ignore_errors=True)  # what an earlier one left half done
+                cached.unlink(missing_ok=True)
+                self._fetch(image_id)
+                whole.touch()
         return str(cached)
 
     def dicom_of(self, image: Path) -> Path:

@@ -1,138 +1,132 @@
-"""What a client of MONAI Label asks for, checked before anything is computed."""
+"""What a client of MONAI Label asks for, checked before anything is computed.
+
+Viewers send numbers and flags of text fields as text, lists of choices with the chosen one in front, clicks that name a
+slice, and much that is none of ours.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal, Self, get_args
 
-import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, StrictBool, ValidationError
 
 from monai_rescunet.core.errors import InputError
 
-__all__ = [
-    "OTSU_MODES",
-    "SUFFIXES",
-    "asked_flag",
-    "asked_number",
-    "asked_options",
-    "asked_places",
-    "asked_suffix",
-    "asked_whole",
-]
+__all__ = ["OTSU_MODES", "InferRequest", "TrainRequest"]
 
-OTSU_MODES = ("anchored", "paper")
-SUFFIXES = (".png", ".nrrd", ".seg.nrrd", ".nii", ".nii.gz")
+OtsuMode = Literal["anchored", "paper"]
+OTSU_MODES: tuple[str, ...] = get_args(OtsuMode)
+Suffix = Literal[".png", ".nrrd", ".seg.nrrd", ".nii", ".nii.gz"]
 """Of the formats in which label maps are sent."""
 
 
-def asked_flag(params: Mapping[str, Any], name: str) -> bool:
-    """Return a value that is true or false; text fields of viewers send it as text.
-
-    Raises:
-        InputError: it is neither.
-    """
-    value = params[name]
-    if isinstance(value, str):
-        value = {"true": True, "false": False}.get(value.lower(), value)
-    if not isinstance(value, bool):
-        raise InputError(f"{name} is {value!r}; expected true or false")
-    return value
+def _flag(value: Any) -> Any:
+    return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
 
 
-def asked_number(params: Mapping[str, Any], name: str, least: float, most: float) -> float:
-    """Return a number; text fields of viewers send it as text.
-
-    Raises:
-        InputError: it is none, or not from `least` to `most`.
-    """
-    value = params[name]
-    try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not least <= number <= most:
-        raise InputError(f"{name} is {value!r}; expected a number from {least:g} to {most:g}")
-    return number
+def _number(value: Any) -> Any:
+    return "no number" if isinstance(value, bool) else value
 
 
-def asked_whole(params: Mapping[str, Any], name: str, least: int, most: int) -> int:
-    """Return a whole number.
-
-    Raises:
-        InputError: it is none, or not from `least` to `most`.
-    """
-    number = asked_number(params, name, least, most)
-    if number != int(number):
-        raise InputError(f"{name} is {params[name]!r}; expected a whole number from {least} to {most}")
-    return int(number)
+def _chosen(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and value else value
 
 
-def asked_options(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of the inference config that a client may change.
-
-    Raises:
-        InputError: one of them is none that the config takes.
-    """
-    mode = params["otsu_mode"]
-    chosen = mode[0] if isinstance(mode, list) and mode else mode  # viewers send the choices, the chosen one in front
-    if chosen not in OTSU_MODES:
-        raise InputError(f"otsu_mode is {mode!r}; expected {' or '.join(OTSU_MODES)}")
-    return {
-        "otsu_mode": chosen,
-        "lesion_floor": asked_number(params, "lesion_floor", 0, 255),
-        "roi_context": asked_number(params, "roi_context", 1, 10),
-        "test_time_flips": asked_flag(params, "test_time_flips"),
-    }
-
-
-def asked_places(params: Mapping[str, Any]) -> tuple[list[list[float]], list[list[float]]]:
-    """Return boxes `[x_min, y_min, x_max, y_max]` and points `[x, y]`, pixels of the stored image.
-
-    They come as `box` and `point`; as `roi`, the region that 3D Slicer draws, `[x, x, y, y, z, z]` in either order; or
-    as `foreground`, the clicks of 3D Slicer and OHIF, which may name a slice, and which a region makes needless.
-
-    Raises:
-        InputError: they are no such lists of numbers.
-    """
-    boxes = _rows(params, "box", 4, "[x_min, y_min, x_max, y_max] or a list of them")
-    points = _rows(params, "point", 2, "[x, y] or a list of them")
-    regions = _rows(params, "roi", 6, "[x_min, x_max, y_min, y_max, z_min, z_max]")
-    boxes += [[min(x), min(y), max(x), max(y)] for x, y in ((row[:2], row[2:4]) for row in regions)]
-    if not boxes and not points:
-        points = _rows({"foreground": _in_plane(params.get("foreground"))}, "foreground", 2, "a list of points, [x, y]")
-    return boxes, points
-
-
-def asked_suffix(params: Mapping[str, Any], default: str) -> str:
-    """Return how the name of the label map's file is to end, which says its format.
-
-    Raises:
-        InputError: `result_extension` is none of `SUFFIXES`.
-    """
-    suffix = params.get("result_extension", default)
-    if suffix not in SUFFIXES:
-        raise InputError(f"result_extension is {suffix!r}; expected {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
-    return suffix
-
-
-def _rows(params: Mapping[str, Any], name: str, length: int, form: str) -> list[list[float]]:
-    """Return a list of lists of so many numbers from none, one or several."""
-    value = params.get(name)
-    if value is None or value == []:
+def _several(value: Any) -> Any:
+    """Return a list of boxes or points from none, one or several."""
+    if value is None:
         return []
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        array = np.empty(0)
-    rows = array[None] if array.ndim == 1 else array
-    if rows.ndim != 2 or rows.shape[1] != length or not np.isfinite(rows).all():
-        raise InputError(f"{name} is {value!r}; expected {form}")
-    return [[float(number) for number in row] for row in rows]
+    return [value] if isinstance(value, list) and value and not isinstance(value[0], list) else value
 
 
-def _in_plane(clicks: Any) -> Any:
+def _in_plane(value: Any) -> Any:
     """Return clicks `[x, y, slice]` as `[x, y]`: a mammogram has one slice."""
-    if not isinstance(clicks, list):
-        return clicks
-    return [click[:2] if isinstance(click, list) else click for click in clicks]
+    clicks = _several(value)
+    return [click[:2] if isinstance(click, list) else click for click in clicks] if isinstance(clicks, list) else clicks
+
+
+Flag = Annotated[StrictBool, BeforeValidator(_flag)]
+Number = Annotated[FiniteFloat, BeforeValidator(_number)]
+Whole = Annotated[int, BeforeValidator(_number)]
+Box = tuple[Number, Number, Number, Number]
+Point = tuple[Number, Number]
+Region = tuple[Number, Number, Number, Number, Number, Number]
+
+
+class _Request(BaseModel):
+    """A request; what a field expects is its description, of which the error is made."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> Self:
+        """Return the request that a client's parameters make.
+
+        Raises:
+            InputError: one of them is not as expected, or is missing.
+        """
+        try:
+            return cls.model_validate(dict(params))
+        except ValidationError as error:
+            name = str(error.errors(include_url=False)[0]["loc"][0])
+            expected = cls.model_fields[name].description
+            raise InputError(f"{name} is {params.get(name)!r}; expected {expected}") from error
+
+
+class InferRequest(_Request):
+    """What to outline, how, and what to do with it.
+
+    Attributes:
+        box: `[x_min, y_min, x_max, y_max]`, pixels of the stored image.
+        point: `[x, y]`.
+        roi: the region that 3D Slicer draws, `[x, x, y, y, z, z]` in either order.
+        foreground: the clicks of 3D Slicer and OHIF, which a region makes needless.
+    """
+
+    box: Annotated[list[Box], BeforeValidator(_several)] = Field(
+        default=[], description="[x_min, y_min, x_max, y_max] or a list of them"
+    )
+    point: Annotated[list[Point], BeforeValidator(_several)] = Field(default=[], description="[x, y] or a list of them")
+    roi: Annotated[list[Region], BeforeValidator(_several)] = Field(
+        default=[], description="[x_min, x_max, y_min, y_max, z_min, z_max]"
+    )
+    foreground: Annotated[list[Point], BeforeValidator(_in_plane)] = Field(
+        default=[], description="a list of points, [x, y]"
+    )
+    otsu_mode: Annotated[OtsuMode, BeforeValidator(_chosen)] = Field(description=" or ".join(OTSU_MODES))
+    lesion_floor: Number = Field(ge=0, le=255, description="a number from 0 to 255")
+    roi_context: Number = Field(ge=1, le=10, description="a number from 1 to 10")
+    test_time_flips: Flag = Field(description="true or false")
+    result_extension: Suffix | None = Field(
+        default=None, description=", ".join(get_args(Suffix)[:-1]) + f" or {get_args(Suffix)[-1]}"
+    )
+    result_compress: Flag = Field(default=True, description="true or false")
+    store_dicom: Flag = Field(default=False, description="true or false")
+    store_cad: Flag = Field(default=False, description="true or false")
+    store_picture: Flag = Field(default=False, description="true or false")
+
+    @property
+    def boxes(self) -> list[list[float]]:
+        """Boxes, those of drawn regions too."""
+        drawn = [[min(x), min(y), max(x), max(y)] for x, y in ((row[:2], row[2:4]) for row in self.roi)]
+        return [list(box) for box in self.box] + drawn
+
+    @property
+    def points(self) -> list[list[float]]:
+        """Points, and clicks where nothing else says where to look."""
+        return [list(point) for point in self.point or ([] if self.boxes else self.foreground)]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The values of the inference config that a client may change."""
+        return self.model_dump(include={"otsu_mode", "lesion_floor", "roi_context", "test_time_flips"})
+
+
+class TrainRequest(_Request):
+    """How to go on training."""
+
+    max_epochs: Whole = Field(ge=1, le=1000, description="a whole number from 1 to 1000")
+    val_split: Number = Field(ge=0.05, le=0.9, description="a number from 0.05 to 0.9")
+    learning_rate: Number = Field(ge=1e-8, le=1, description="a number from 1e-08 to 1")
+    batch_size: Whole = Field(ge=1, le=256, description="a whole number from 1 to 256")

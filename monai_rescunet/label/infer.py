@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydicom
 from fastapi import HTTPException
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.infer_v2 import InferTask
 
-from monai_rescunet.core.classes import CLASS_VALUES
+from monai_rescunet.core.classes import CLASS_VALUES, NO_FINDING
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.provenance import Provenance, read_provenance
 from monai_rescunet.data.readers.mammogram import image_format
 from monai_rescunet.inference.run import predict
 from monai_rescunet.label.archive import MammogramArchive
-from monai_rescunet.label.asked import OTSU_MODES, asked_flag, asked_options, asked_places, asked_suffix
+from monai_rescunet.label.asked import OTSU_MODES, InferRequest
 from monai_rescunet.label.label_file import read_geometry, write_label
+from monai_rescunet.label.requests import without_folders
 from monai_rescunet.label.weights import bundle_configs, check_weights
 from monai_rescunet.results.label_painter import LabelPainter
+from monai_rescunet.results.outline import outline_of
 
 __all__ = ["LABELS", "MassInferTask"]
 
 LABELS = {f"{name} mass": value for name, value in CLASS_VALUES.items()}
 OPTIONS = ("otsu_mode", "lesion_floor", "roi_context", "test_time_flips")
 """Values of the bundle's inference config that a client may change."""
-STORED = {"store_dicom": ["seg", "sr"], "store_picture": ["sc"]}
+STORED = {"store_dicom": ["seg", "sr"], "store_cad": ["cad"], "store_picture": ["sc"]}
 """What of `monai_rescunet.dicom` goes to the archive where a client asks for it."""
+UNTOLD = ("image", "mask", "corner")
+"""Of a mass, what the client has already, in the label map."""
 DEFAULT_SUFFIXES = {"dicom": ".nrrd", "nifti": ".nii.gz"}
 """Of label maps, by the image's format, where the client names none; PNG for all others."""
 
@@ -41,11 +47,12 @@ class MassInferTask(InferTask):
     whole image is the region of interest. The label map (0, 1 benign mass, 2 malignant mass) has the size and
     orientation of the image as ITK reads it; the client names its format with `result_extension`, and may turn its
     compression off with `result_compress`. The answer's `params` has `masses`, one dictionary a mass with the columns
-    of `results.csv`.
+    of `results.csv`, also where nobody pointed anywhere. Where nothing was found the list is empty, `decision` is `no
+    finding`, and `found` the highest confidence that was seen.
 
     With a DICOMweb archive as datastore, results go there as well: with `store_dicom` true as DICOM SEG and SR, with
-    `store_picture` true as a Secondary Capture, for viewers that lay no segmentation over a mammogram. `stored` then
-    names their instances.
+    `store_cad` as a Mammography CAD SR, with `store_picture` as a Secondary Capture, for viewers that lay no
+    segmentation over a mammogram. `stored` then names their instances.
 
     Args:
         bundle: the bundle's folder.
@@ -84,45 +91,64 @@ class MassInferTask(InferTask):
             HTTPException: 400 and one line that says what is wrong with the image, the request or the weights; 502
                 where the archive did not take the results.
         """
+        asked = {"result_compress": True, **self.config(), **request}
+        image = Path(str(request["image"]))
         try:
-            return self._infer({"result_compress": True, **self.config(), **request})
+            return self._infer(InferRequest.of(asked), image)
         except InputError as error:
-            raise HTTPException(400, str(error)) from error
+            raise HTTPException(400, without_folders(str(error), image.parent, self.bundle)) from error
 
-    def _infer(self, request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        if not request["image"]:
-            raise InputError("the server has no such image; GET /datastore/?output=all lists those it has")
-        (boxes, points), options = asked_places(request), asked_options(request)
-        if self.site is not None:
-            options["site"] = self.site
-        compress = asked_flag(request, "result_compress")
-        stored = [name for name in STORED if asked_flag(request, name)]
+    def _infer(self, asked: InferRequest, image: Path) -> tuple[str, dict[str, Any]]:
+        stored = [name for name in STORED if getattr(asked, name)]
         if stored and not isinstance(self.datastore, MammogramArchive):
             raise InputError(f"{stored[0]} needs a DICOMweb archive; start the server with its address as --studies")
-        image = Path(request["image"])
         source = self.datastore.dicom_of(image) if isinstance(self.datastore, MammogramArchive) else image
-        suffix = asked_suffix(request, DEFAULT_SUFFIXES.get(str(image_format(source)), ".png"))
+        suffix = asked.result_extension or DEFAULT_SUFFIXES.get(str(image_format(source)), ".png")
         geometry = read_geometry(image)
         check_weights(self.bundle)
-        masses = predict(source, box=boxes or None, point=points or None, bundle=self.bundle, **options)
-        painter = LabelPainter(masses[0]["mask"].shape)
-        for mass in masses:
-            painter.add(mass["mask"], mass)
-        label = write_label(painter.label, geometry, suffix, compress=compress)
-        told = [{key: value for key, value in mass.items() if key not in ("mask", "image")} for mass in masses]
-        params: dict[str, Any] = {"masses": told, "label_names": self.labels}
+        provenance = read_provenance(self.bundle / "models" / "model.pt", self.bundle)
+        masses = predict(
+            source,
+            box=asked.boxes or None,
+            point=asked.points or None,
+            bundle=self.bundle,
+            site=self.site,
+            **asked.options,
+        )
+        label = write_label(_painted(masses, geometry.GetSize()[:2], source), geometry, suffix, asked.result_compress)
+        params = {**_told(masses), "label_names": self.labels}
         if stored:
             try:
-                params["stored"] = self._store(source, masses, [kind for name in stored for kind in STORED[name]])
+                kinds = [kind for name in stored for kind in STORED[name]]
+                params["stored"] = self._store(source, masses, kinds, provenance)
             except BaseException:
                 Path(label).unlink()
                 raise
         return label, params
 
-    def _store(self, source: Path, masses: list[dict[str, Any]], kinds: list[str]) -> list[str]:
+    def _store(self, source: Path, masses: list[dict[str, Any]], kinds: list[str], provenance: Provenance) -> list[str]:
         from monai_rescunet.dicom import dicom_results
 
-        contents = dicom_results(source, masses, kinds).values()
+        contents = dicom_results(source, masses, kinds, provenance=provenance).values()
         datasets = [pydicom.dcmread(BytesIO(content)) for content in contents]
         self.datastore.store(datasets)
         return [str(dataset.SOPInstanceUID) for dataset in datasets]
+
+
+def _painted(masses: Sequence[Mapping[str, Any]], size: tuple[int, int], source: Path) -> np.ndarray:
+    """Return the label map of all masses, empty where nothing was found."""
+    painter = LabelPainter(size)
+    for mass in masses:
+        outline = outline_of(mass, size, source)
+        if outline is not None:
+            painter.add(outline, mass)
+    return painter.label
+
+
+def _told(masses: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a client is told: each mass, or that nothing was found and the highest confidence that was seen."""
+    rows = [{key: value for key, value in mass.items() if key not in UNTOLD} for mass in masses]
+    told: dict[str, Any] = {"masses": [row for row in rows if row["decision"] != NO_FINDING]}
+    if not told["masses"]:
+        told |= {"decision": NO_FINDING, "found": next((row.get("found") for row in rows), None)}
+    return told

@@ -16,21 +16,27 @@ from monai.bundle import ConfigWorkflow
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.tasks.train import TrainTask
 from PIL import Image
+from scipy import ndimage
 from skimage.measure import label as connected
 from skimage.measure import regionprops
 
+from monai_rescunet.configs.parser import literal
 from monai_rescunet.core.classes import BACKGROUND, CLASS_VALUES
 from monai_rescunet.core.errors import InputError, input_error_behind
 from monai_rescunet.core.files import png_bytes, write_atomically, write_state
 from monai_rescunet.label.archive import MammogramArchive
-from monai_rescunet.label.asked import asked_number, asked_whole
-from monai_rescunet.label.label_file import read_geometry
+from monai_rescunet.label.asked import TrainRequest
+from monai_rescunet.label.label_file import lay_label, read_geometry
+from monai_rescunet.label.requests import without_folders
 from monai_rescunet.label.weights import check_weights
 
 __all__ = ["LEAST_HELD_OUT", "MassTrainTask", "mass_entries", "split_masses"]
 
 LEAST_HELD_OUT = 4
 """Masses that new weights are judged by: on fewer, chance decides which weights are better."""
+
+LEAST_PIXELS = 16
+"""Of a painted region that is a mass: 4 by 4, where the smallest masses that are read measure some 3 mm."""
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +72,8 @@ class MassTrainTask(TrainTask):
             fault = input_error_behind(error)
             if fault is None:
                 raise
-            raise HTTPException(400, str(fault)) from error
+            folders = {Path(pair["image"]).parent for pair in datastore.datalist()}
+            raise HTTPException(400, without_folders(str(fault), self.bundle, *folders)) from error
 
     def _train(self, request: Mapping[str, Any], datastore: Datastore) -> dict[str, Any]:
         if isinstance(datastore, MammogramArchive):
@@ -74,12 +81,8 @@ class MassTrainTask(TrainTask):
                 "labels of a DICOMweb archive are not trained on, since those that this app stored there are its own; "
                 "start the server on a folder of images and save labels there"
             )
-        share = asked_number(request, "val_split", 0.05, 0.9)
-        options = {
-            "max_epochs": asked_whole(request, "max_epochs", 1, 1000),
-            "learning_rate": asked_number(request, "learning_rate", 1e-8, 1),
-            "batch_size": asked_whole(request, "batch_size", 1, 256),
-        }
+        options = TrainRequest.of(request).model_dump()
+        share = options.pop("val_split")
         run = self.bundle / "runs" / datetime.now().strftime("label-%Y%m%d-%H%M%S")
         split = split_masses(mass_entries(datastore.datalist(), run / "labels"), share)
         check_weights(self.bundle)
@@ -88,9 +91,9 @@ class MassTrainTask(TrainTask):
             meta_file=str(self.bundle / "configs" / "metadata.json"),
             logging_file=False,
             workflow_type="train",
-            bundle_root=str(self.bundle),
+            bundle_root=literal(str(self.bundle)),
             dataset_dir="",
-            output_dir=str(run),
+            output_dir=literal(str(run)),
             split=split,
             **options,
         )
@@ -130,8 +133,9 @@ def mass_entries(datalist: Sequence[Mapping[str, Any]], folder: Path) -> list[di
     entries = []
     for pair in datalist:
         image, label = Path(pair["image"]), Path(pair["label"])
-        array = _label_map(label)
-        size = read_geometry(image).GetSize()[:2]
+        geometry = read_geometry(image)
+        array = _without_strays(_label_map(label, geometry), label)
+        size = geometry.GetSize()[:2]
         if array.shape[::-1] != size:
             raise InputError(
                 f"{label.name}: has {array.shape[::-1]} columns and rows; expected {size}, those of {image.name}: "
@@ -170,19 +174,36 @@ def split_masses(entries: list[dict[str, Any]], share: float) -> list[list[dict[
     return [training, held_out]
 
 
-def _label_map(path: Path) -> np.ndarray:
-    """Return a label map, uint8, `(rows, columns)`."""
+def _label_map(path: Path, geometry: sitk.ImageFileReader) -> np.ndarray:
+    """Return a label map, uint8, `(rows, columns)`, its pixels those of the image of a geometry."""
     try:
-        array = np.squeeze(sitk.GetArrayFromImage(sitk.ReadImage(str(path))))
+        label = sitk.ReadImage(str(path))
     except RuntimeError as error:
         raise InputError(f"{path.name}: ITK cannot read the label map; save the label again") from error
+    array = np.squeeze(sitk.GetArrayFromImage(label))
     values = np.unique(array)
     if array.ndim != 2 or not np.isin(values, (BACKGROUND, *CLASS_VALUES.values())).all():
         raise InputError(
             f"{path.name}: the label map has the shape {array.shape} and values from {values[0]} to {values[-1]}; "
             "expected one slice of 0 background, 1 benign mass and 2 malignant mass: correct the label"
         )
-    return array.astype(np.uint8)
+    return np.squeeze(sitk.GetArrayFromImage(lay_label(label, geometry, path.name))).astype(np.uint8)
+
+
+def _without_strays(array: np.ndarray, path: Path) -> np.ndarray:
+    """Return a label map without what is too small for a mass: such pixels become what most of their neighbours are."""
+    regions, cleaned = connected(array), array.copy()
+    for region in regionprops(regions):
+        if region.area >= LEAST_PIXELS:
+            continue
+        own = np.pad(region.image, 1)
+        beside = ndimage.binary_dilation(own, np.ones((3, 3))) & ~own
+        top, left = region.bbox[:2]
+        places = np.argwhere(beside) + np.asarray([top - 1, left - 1])
+        places = places[((places >= 0) & (places < array.shape)).all(axis=1)]
+        cleaned[regions == region.label] = np.bincount(array[tuple(places.T)]).argmax() if len(places) else BACKGROUND
+        logger.warning("%s: %d stray pixels at (%d, %d) are no mass", path.name, region.area, left, top)
+    return cleaned
 
 
 def _figures(evaluator: Any) -> dict[str, float]:

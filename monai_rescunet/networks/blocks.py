@@ -142,7 +142,7 @@ class DecoderStage(nn.Module):
             encoded: the encoder's map of this level before pooling, `(B, C, *spatial)`.
             indices: what pooling `encoded` returned, `(B, C, *pooled)`.
         """
-        x = unpool(x, indices, encoded.shape[2:])
+        x = unpool(x, indices, encoded.shape[2:])  # type: ignore[arg-type]
         if self.skip is not None:
             x = torch.cat([x, self.skip(encoded)], dim=1)
         return self.convolutions(x)

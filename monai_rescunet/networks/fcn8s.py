@@ -50,7 +50,7 @@ class FCN8s(SegmentationNetwork):
 
     def logits(self, x: Tensor) -> Tensor:
         """Return raw logits, `(B, out_channels, *spatial)`."""
-        size = x.shape[2:]
+        image = x
         pooled: list[Tensor] = []
         for stage in self.encoder:
             if torch.jit.is_scripting():  # noqa: SIM108 - TorchScript leaves out the branches of a statement alone
@@ -59,9 +59,9 @@ class FCN8s(SegmentationNetwork):
                 x = self.run(stage, x)
             x = self.pool(x)
             pooled.append(x)
-        scores = self._resize(self.score32(pooled[4]), pooled[3].shape[2:]) + self.score16(pooled[3])
-        scores = self._resize(scores, pooled[2].shape[2:]) + self.score8(pooled[2])
-        return self._resize(scores, size)
+        scores = self._resize(self.score32(pooled[4]), pooled[3]) + self.score16(pooled[3])
+        scores = self._resize(scores, pooled[2]) + self.score8(pooled[2])
+        return self._resize(scores, image)
 
-    def _resize(self, scores: Tensor, size: list[int]) -> Tensor:
-        return F.interpolate(scores, size=size, mode=self.interpolation, align_corners=False)
+    def _resize(self, scores: Tensor, like: Tensor) -> Tensor:
+        return F.interpolate(scores, size=like.shape[2:], mode=self.interpolation, align_corners=False)

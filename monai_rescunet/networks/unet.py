@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -34,6 +35,11 @@ class UNet(SegmentationNetwork, BasicUNet):
     poolings = 4
     deepest = "down_4"
     has_checkpoints = False
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Return one of MONAI's layers."""
 
     def build(
         self, spatial_dims: int, in_channels: int, out_channels: int, features: Sequence[int], layer: LayerOptions

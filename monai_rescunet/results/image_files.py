@@ -19,10 +19,7 @@ from monai_rescunet.results.label_painter import LabelPainter
 from monai_rescunet.results.overlay import draw_overlay
 from monai_rescunet.transforms.outline import Outline
 
-__all__ = ["NOWHERE", "ImageResult", "drawn", "label_suffix", "remove_stale", "write_label", "write_overlay"]
-
-NOWHERE = Outline((0, 0), np.zeros((0, 0), dtype=bool))
-"""The outline in an image without a finding."""
+__all__ = ["ImageResult", "drawn", "label_suffix", "remove_stale", "write_label", "write_overlay"]
 
 
 @dataclass
@@ -41,10 +38,15 @@ class ImageResult:
     rows: list[dict[str, Any]]
     outlines: list[Outline] = field(default_factory=list)
 
+    def masses(self) -> list[tuple[dict[str, Any], Outline]]:
+        """Return each row with its outline, which is empty where nothing was found."""
+        outlines = self.outlines or [Outline((0, 0), np.zeros((0, 0), dtype=bool))] * len(self.rows)
+        return list(zip(self.rows, outlines, strict=True))
+
     def painter(self) -> LabelPainter:
         """Return its masses, ready to be painted."""
         painter = LabelPainter(self.canvas.size)
-        for row, outline in zip(self.rows, self.outlines, strict=False):
+        for row, outline in self.masses():
             painter.add(outline, row)
         return painter
 
@@ -80,7 +82,7 @@ def drawn(result: ImageResult, painter: LabelPainter, label: np.ndarray) -> Imag
     picture = result.canvas.picture
     if picture is None:
         raise ValueError("the canvas has no picture to draw on; expected KeepCanvasd with picture=True")
-    return draw_overlay(picture.numpy(), label, painter.captions, painter.regions)
+    return draw_overlay(picture.numpy(), label, painter.captions, painter.regions, painter.boxes)
 
 
 def remove_stale(folder: Path, stem: str, written: Sequence[str]) -> None:

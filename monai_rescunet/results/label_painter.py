@@ -20,11 +20,13 @@ class LabelPainter:
         size: (columns, rows) of the image.
 
     Attributes:
+        boxes: `(x_min, y_min, x_max, y_max)` of each mass that the finder proposed.
         captions: for each mass the corner of its outline `(x, y)` and decision and score, as `draw_overlay` takes them.
     """
 
     def __init__(self, size: Sequence[int]) -> None:
         self.size = int(size[0]), int(size[1])
+        self.boxes: list[tuple[float, ...]] = []
         self.captions: list[tuple[tuple[float, float], str]] = []
         self._masses: list[tuple[float, int, int, Outline]] = []
 
@@ -33,7 +35,7 @@ class LabelPainter:
 
         Args:
             mask: its outline, or a mask `(columns, rows)` of the image's size; what is not 0 is painted.
-            mass: `decision` and `score`.
+            mass: `decision` and `score`, and of a mass that the finder proposed `found` and `box`, as in `results.csv`.
         """
         outline = mask if isinstance(mask, Outline) else Outline.of(mask)
         decision, score = mass["decision"], mass["score"]
@@ -42,8 +44,12 @@ class LabelPainter:
         caption = decision or "mass"
         if score is not None and decision not in (NO_LESION, NO_FINDING):
             caption += f" {score:.2f}"
-        x, y = outline.corner if outline.area else (0, 0)
-        self.captions.append(((float(x), float(y)), caption))
+        x, y = map(float, outline.corner if outline.area else (0, 0))
+        if mass.get("found") is not None and mass.get("box"):
+            self.boxes.append(tuple(float(edge) for edge in str(mass["box"]).split()))
+            x, y = self.boxes[-1][:2]
+            caption += f", found {float(mass['found']):.2f}"
+        self.captions.append(((x, y), caption))
 
     @property
     def label(self) -> np.ndarray:

@@ -22,6 +22,7 @@ def draw_overlay(
     label: np.ndarray,
     captions: list[tuple[tuple[float, float], str]],
     regions: Sequence[tuple[slice, slice]] | None = None,
+    boxes: Sequence[Sequence[float]] = (),
 ) -> Image.Image:
     """Return the mammogram in grey with each mass outlined in the colour of its class, as a picture with a palette.
 
@@ -30,6 +31,7 @@ def draw_overlay(
         label: label map, `(columns, rows)`.
         captions: a point `(x, y)` and the text that stands at it, for each mass.
         regions: columns and rows of each mass, where they are known; only they are looked at then.
+        boxes: `(x_min, y_min, x_max, y_max)` that are drawn as well, in white.
     """
     grey = picture if picture.dtype == np.uint8 else to_picture(picture, {})
     image = Image.fromarray(np.ascontiguousarray(_DIMMED[grey.T]))
@@ -39,8 +41,10 @@ def draw_overlay(
         left = min(max(x, 0), max(image.width - draw.textlength(text, font_size=size), 0))
         top = min(max(y - size - 4, 0), image.height - size - 2)
         draw.text((left, top), text, fill=BRIGHTEST, font_size=size, stroke_width=2, stroke_fill=0)
-    overlay = np.array(image)
     thickness = max(1, round(max(label.shape) / 400))  # visible when a full mammogram is shown on a screen
+    for x_min, y_min, x_max, y_max in boxes:
+        draw.rectangle((x_min, y_min, x_max - 1, y_max - 1), outline=BRIGHTEST, width=max(1, thickness // 2))
+    overlay = np.array(image)
     for columns, rows in [(slice(0, label.shape[0]), slice(0, label.shape[1]))] if regions is None else regions:
         _outline(overlay.T, label, columns, rows, thickness)
     drawn = Image.fromarray(overlay, "L")

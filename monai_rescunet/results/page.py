@@ -16,14 +16,13 @@ from scipy import ndimage
 from monai_rescunet.core.classes import BENIGN, CLASS_VALUES, COLOURS, MALIGNANT, UNDECIDED
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import write_atomically
+from monai_rescunet.core.result_names import LABEL_SUFFIXES, RESULT_MARK, TABLE
 
 __all__ = ["PAGE", "save_thumbnail", "write_page"]
 
 PAGE = "index.html"
 THUMBNAILS = "thumbnails"
 THUMBNAIL_SIDE = 480  # pixels: sharp on a phone's screen at half the size
-MARK = "monai_rescunet result"  # in the file, so that a thumbnail is not taken for a mammogram
-LABEL_SUFFIXES = ("_label.nii.gz", "_label.png")
 IMAGE_SUFFIXES = (".nii.gz", ".dcm", ".dicom", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm")
 
 NUMBERS = {
@@ -60,7 +59,7 @@ def write_page(output_dir: str | Path) -> Path:
         InputError: there is no table, it is none of results, or the folder cannot be written to.
     """
     folder = Path(output_dir)
-    table = _read(folder / "results.csv")
+    table = _read(folder / TABLE)
     numbers = {name: told for name, told in NUMBERS.items() if name in table and _numbers(table[name]).notna().any()}
     words = {name: told for name, told in WORDS.items() if name in table and (table[name] != "").any()}
     if "mass" in words and not (pd.to_numeric(table["mass"], errors="coerce").fillna(1) != 0).any():
@@ -68,12 +67,12 @@ def write_page(output_dir: str | Path) -> Path:
     for name in numbers:
         table[name] = _numbers(table[name]).astype(object).where(_numbers(table[name]).notna(), None)
     images = []
-    for (name, stem), rows in table.groupby(["image", "stem"], sort=False):
+    for (image, stem), rows in table.groupby(["image", "stem"], sort=False):
         shown = rows[["decision", *numbers, *words]].to_dict("records")
-        images.append({"name": Path(str(name)).name, **_pictures(folder, str(stem)), "masses": shown})
-    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-        files(__package__).joinpath("page.html.jinja").read_text(encoding="utf-8")
-    )
+        images.append({"name": Path(str(image)).name, **_pictures(folder, str(stem)), "masses": shown})
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # columns stand in the order of NUMBERS
+    template = environment.from_string(files(__package__).joinpath("page.html.jinja").read_text(encoding="utf-8"))
     html = template.render(
         data={"images": images, "numbers": numbers, "words": words},
         images=len(images),
@@ -118,7 +117,7 @@ def save_thumbnail(overlay: Image.Image, output_dir: str | Path, stem: str) -> P
     path = Path(output_dir) / THUMBNAILS / f"{stem}.jpg"
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}")
-    Image.fromarray(pixels).save(temporary, "JPEG", quality=82, comment=MARK)
+    Image.fromarray(pixels).save(temporary, "JPEG", quality=82, comment=RESULT_MARK)
     temporary.replace(path)
     return path
 

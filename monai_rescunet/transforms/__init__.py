@@ -9,11 +9,12 @@ from monai_rescunet.transforms.encoding import (
 )
 from monai_rescunet.transforms.intensity import ScaleBreastIntensity, ScaleBreastIntensityd
 from monai_rescunet.transforms.label_map import ToLabelMap, ToLabelMapd
+from monai_rescunet.transforms.locate import CropMassROId
 from monai_rescunet.transforms.otsu import ModifiedOtsu, ModifiedOtsud, calibrate_thresholds
 from monai_rescunet.transforms.otsu_result import OtsuResult, lesion_mask
 from monai_rescunet.transforms.outline import KeepOwnMassd, Outline, OutlineMassd
 from monai_rescunet.transforms.paint import PaintMassd
-from monai_rescunet.transforms.roi import CropMassROI, CropMassROId
+from monai_rescunet.transforms.roi import CropMassROI
 
 __all__ = [
     "CropMassROI",

@@ -54,4 +54,5 @@ class EachMassd(Transform):
                 (value.meta["filename_or_obj"] for value in shared.values() if isinstance(value, MetaTensor)), ""
             )
             return {**mass, "error": fault_of(error, str(name))}
-        return {key: value for key, value in prepared.items() if key not in shared or key in self.drop_keys}
+        own = {*mass, *self.drop_keys}
+        return {key: value for key, value in prepared.items() if key not in shared or key in own}

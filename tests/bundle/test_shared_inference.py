@@ -41,7 +41,7 @@ def test_a_killed_run_leaves_whole_rows_and_is_resumed(one, phantoms, tmp_path):
             command("inference.yaml", phantoms, tmp_path, **NEEDED), env=environment(), stderr=stderr
         )
     table = tmp_path / "results.csv"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not table.exists() or len(table.read_text().splitlines()) < 3:
         assert job.poll() is None, (tmp_path / "stderr").read_text()[-2000:]
         assert time.monotonic() < deadline

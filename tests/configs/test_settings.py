@@ -91,7 +91,7 @@ def test_nested_truths_and_those_of_overlays_are_read_too(typed):
         (TRAIN, "--supervision=mix", "supervision is 'mix'; expected one of binary, mixed"),
         (TRAIN, "--fold=0.5", "fold is 0.5; expected a fold's number, 'all' or 'none'"),
         (TRAIN, "--fold=None", "fold is None; expected a fold's number, 'all' or 'none'"),
-        (TRAIN, "--max_epochs=1.5", "max_epochs is 1.5; expected a whole number from 1, such as 36"),
+        (TRAIN, "--max_epochs=1.5", "max_epochs is 1.5; expected a whole number from 1, such as "),
         (TRAIN, "--features=[4,0,4]", "expected a list of whole numbers from 1"),
         (TRAIN, "--levels=1", "levels is 1; expected a list of numbers"),
     ],

@@ -156,7 +156,8 @@ def test_what_is_repeated_is_cached_once(phantoms, tmp_path):
     for number, entry in enumerate(entries):
         entry["collection"] = "small" if number == 0 else "large"
     (tmp_path / "datalist.json").write_text(json.dumps({"training": entries}))
-    made = workflow(TRAIN, tmp_path, dataset_dir=str(phantoms), datalist=str(tmp_path / "datalist.json"), fold="none")
+    asked = {"dataset_dir": str(phantoms), "datalist": str(tmp_path / "datalist.json"), "fold": "none"}
+    made = workflow(TRAIN, tmp_path, min_share=0.3, **asked)
     dataset = made.train_dataset
     assert (len(dataset), dataset.cache_num) == (10, 8)
     assert torch.is_tensor(dataset[9]["image"])

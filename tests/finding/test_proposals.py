@@ -20,7 +20,9 @@ def maps(*peaks: tuple[int, int, float], side: float = 16.0) -> torch.Tensor:
     logits = torch.full((4, 64, 128), -12.0)
     logits[2:] = math.log(side / UNIT_SIDE)
     for x, y, confidence in peaks:
-        logits[:2, x // 2, y // 2] = math.log(confidence / (1 - confidence))
+        column, row = x // 2, y // 2
+        around = slice(max(column - 1, 0), column + 2), slice(max(row - 1, 0), row + 2)
+        logits[(slice(0, 2), *around)] = math.log(confidence / (1 - confidence))
     return logits
 
 

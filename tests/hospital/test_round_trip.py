@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from io import BytesIO
@@ -104,9 +105,10 @@ def test_segments_are_coded_and_name_the_algorithm(stored):
         assert code(segment.SegmentedPropertyTypeCodeSequence) == ("4147007", "SCT")  # Mass
         (kind,) = segment.SegmentedPropertyTypeCodeSequence
         assert code(kind.SegmentedPropertyTypeModifierCodeSequence) == (opinion, "SCT")
-        assert segment.SegmentAlgorithmType == "AUTOMATIC"
+        assert segment.SegmentAlgorithmType == "SEMIAUTOMATIC"
         (algorithm,) = segment.SegmentationAlgorithmIdentificationSequence
-        assert (algorithm.AlgorithmName, bool(algorithm.AlgorithmVersion)) == ("monai_rescunet", True)
+        assert algorithm.AlgorithmName == "monai_rescunet"
+        assert re.search(r"bundle \S+, weights [0-9a-f]{12}$", algorithm.AlgorithmVersion)
     assert dataset.ContentQualification == "RESEARCH"
 
 
@@ -150,7 +152,7 @@ def test_the_command_of_the_page_stores_all_three(server, archive, mammograms, t
     (command,) = (block for block in curl_commands() if "$SERIES" in block)
     answer = json.loads(run_command(command, server.url, tmp_path, SERIES=mammograms[0].series))
     modalities = [archive.retrieve(uid).Modality for uid in answer["stored"]]
-    assert modalities == ["SEG", "SR", "OT"]
+    assert modalities == ["SEG", "SR", "SR", "OT"]
 
 
 def test_where_nothing_is_found_the_report_alone_is_stored(server, archive, mammograms):

@@ -185,7 +185,7 @@ def test_settings_are_values_and_no_code(phantom, tmp_path, monkeypatch):
     code = "$open('pwned','w')"
     with pytest.raises(InputError, match=r"not \"\$open\('pwned','w'\)\""):
         predict(folder / "grey.png", box=box, dicom=[code])
-    with pytest.raises(RuntimeError):
+    with pytest.raises(InputError, match="roi_mode is"):
         predict(folder / "grey.png", box=box, roi_mode=code)
     assert not list(tmp_path.iterdir())
 

@@ -53,6 +53,17 @@ def test_a_folder_is_outlined_in_one_request(server, studies):
         assert dice(image_of(file.content, info["name"]), studies.masks[0] | studies.masks[1]) > 0
 
 
+def test_an_image_that_cannot_be_judged_costs_the_others_nothing(server, studies):
+    named = ["film8", "nobody", str(studies.files["mono2"]), "volume"]
+    answer = requests.post(
+        f"{server.url}/batch/infer/{MODEL_NAME}", params={"run_sync": True}, json={"images": named}, timeout=180
+    )
+    assert answer.ok, answer.text
+    results = answer.json()
+    assert all("no such image" in results[name]["params"]["error"] for name in named[1:3])
+    assert all(results[name]["params"]["masses"] for name in ("film8", "volume"))
+
+
 def test_weights_that_do_not_fit_are_refused_while_serving(server, studies):
     weights = server.app / "model" / MODEL_NAME / "models" / "model.pt"
     served = weights.read_bytes()
@@ -65,7 +76,9 @@ def test_weights_that_do_not_fit_are_refused_while_serving(server, studies):
                 weights.unlink()
             else:
                 torch.save(content, weights)
-            assert "model.pt" in server.refusal("film8", box=studies.boxes[1])
+            line = server.refusal("film8", box=studies.boxes[1])
+            assert "model.pt" in line
+            assert str(server.app) not in line
     finally:
         weights.write_bytes(served)
     _, label = server.infer("film8", box=studies.boxes[1])

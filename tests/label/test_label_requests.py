@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import requests
 import SimpleITK as sitk  # noqa: N813
 from label_server import dice
 
@@ -43,6 +44,7 @@ def test_options_are_offered_and_honoured(server, studies):
         "roi_context",
         "test_time_flips",
         "store_dicom",
+        "store_cad",
         "store_picture",
     }
     plain, outline = server.infer("film8", box=studies.boxes[1])
@@ -136,13 +138,36 @@ def test_an_unknown_image_is_refused(server):
     assert "no such image" in line
 
 
+def test_a_path_is_refused_as_an_unknown_image_is(server, studies):
+    """Whether there is such a file, whether the server may read it."""
+    there, forbidden, missing = studies.files["film8"], "/etc/shadow", "/nowhere/scan.png"
+    named = [str(there), f"{there.parent}/../{there.parent.name}/{there.name}", forbidden, missing, "../scan.png", "/"]
+    assert {server.refusal(path, box=studies.boxes[1]) for path in named} == {server.refusal("nobody")}
+
+
+@pytest.mark.parametrize("params", ["[1,2]", "7", '"film8"', "null", "{", "true", '{"image": "/etc/shadow"}'])
+def test_parameters_that_are_no_object_are_refused(server, params):
+    url = f"{server.url}/infer/{MODEL_NAME}"
+    answer = requests.post(url, params={"image": "film8"}, data={"params": params}, timeout=60)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["detail"].startswith(("params are ", "params name the image"))
+
+
+def test_slides_of_tissue_are_refused(server, studies):
+    url = f"{server.url}/infer/wsi/{MODEL_NAME}"
+    answer = requests.post(url, params={"image": str(studies.files["film8"])}, json={}, timeout=60)
+    assert answer.status_code in (400, 404)
+
+
 def test_broken_uploads_are_refused_one_by_one(server, studies, tmp_path):
     for name in ("film8", "volume", "mono2"):
         content = studies.files[name].read_bytes()
         for label, broken in (("cut", content[: len(content) // 2]), ("empty", b""), ("noise", b"\x07" * 5000)):
             file = tmp_path / f"{label}_{studies.files[name].name}"
             file.write_bytes(broken)
-            assert server.refusal(file, box=studies.boxes[1])
+            line = server.refusal(file, box=studies.boxes[1])
+            assert str(server.temporary) not in line
+            assert "/" not in line
 
 
 def test_an_image_that_itk_cannot_read_is_refused(server, tmp_path):

@@ -77,9 +77,12 @@ def train_in_background(server: LabelServer, **options) -> dict:
 
 def test_too_few_labels_are_told(own_server, phantom_folder):
     for number in range(3):
-        save_label(own_server, number, mask_of(phantom_folder, number).astype(np.uint8))
+        label = mask_of(phantom_folder, number).astype(np.uint8)
+        label[0, 0] = label[-1, 5] = 2  # stray pixels, which are no masses
+        save_label(own_server, number, label)
     answer = train(own_server)
     assert answer.status_code == 400
+    assert str(phantom_folder) not in answer.text
     assert (
         "3 labelled images with val_split 0.4 leave 2 masses to train on and 1 to judge by" in answer.json()["detail"]
     )

@@ -88,7 +88,7 @@ def test_markup_in_a_files_name_is_only_text(tmp_path):
 @pytest.mark.parametrize("extra", [{}, {"found": "0.61", "unlike_training": "true", "area_mm2": "53.2", "dice": "nan"}])
 def test_columns_that_are_missing_or_empty_are_left_out(tmp_path, extra):
     told = data(write_page(write_table(tmp_path, [{"image": "a.png", "decision": "benign", **extra}])))
-    assert set(told["numbers"]) == set(extra) - {"dice"}
+    assert list(told["numbers"]) == (["found", "unlike_training", "area_mm2"] if extra else [])
     assert told["images"][0]["masses"][0].get("unlike_training") == (1.0 if extra else None)
 
 
@@ -144,7 +144,9 @@ addEventListener("load", async () => {
   told.first = names()[0];
   told.lazy = [...document.querySelectorAll("#grid img")].every((image) => image.loading === "lazy");
   told.loaded = document.querySelector("#grid img").naturalWidth;
-  scrollTo(0, 1e9); await wait(300);
+  scrollTo(0, 1e9);
+  dispatchEvent(new Event("scroll"));  // a busy headless browser draws no frame, and so tells of no scrolling
+  for (let turn = 0; turn < 40 && names().length <= told.drawn; turn++) await wait(100);
   told.scrolled = names().length;
   press("ArrowRight"); press("ArrowRight");
   told.focused = document.activeElement.dataset.index;

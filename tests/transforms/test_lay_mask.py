@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nibabel
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813
 import torch
 from dicom_files import write_mammogram
 from monai.transforms import Compose, LoadImaged
@@ -12,6 +15,7 @@ from PIL import Image
 
 from monai_rescunet.core.errors import InputError, input_error_behind
 from monai_rescunet.data import LoadMassROId, MammogramReader
+from monai_rescunet.label.label_file import lay_label, read_geometry
 from monai_rescunet.transforms import CropMassROId, ToLabelMapd
 
 RNG = np.random.default_rng(0)
@@ -117,4 +121,24 @@ def test_masks_of_one_image_lie_in_one_place(tmp_path):
         save(tmp_path / "b.nii.gz", *reordered(MASK, AFFINE, False, (0,))),
     ]
     with pytest.raises(InputError, match="lie in different places"):
-        MammogramReader().get_data([tmp_path / "a.nii.gz", *(type(tmp_path)(mask) for mask in masks[1:])])
+        MammogramReader().get_data([tmp_path / "a.nii.gz", *(Path(mask) for mask in masks[1:])])
+
+
+@pytest.mark.parametrize(("transposed", "flips"), ORDERS)
+def test_a_label_saved_through_the_server_is_laid_too(tmp_path, transposed, flips):
+    image = save(tmp_path / "image.nii.gz", LEVELS, AFFINE)
+    label = sitk.ReadImage(save(tmp_path / "label.nii.gz", *reordered(MASK, AFFINE, transposed, flips)))
+    laid = lay_label(label, read_geometry(Path(image)), "label.nii.gz")
+    assert np.array_equal(np.squeeze(sitk.GetArrayFromImage(laid)).T, MASK)
+
+
+def test_a_label_that_lies_elsewhere_is_refused_and_one_without_a_place_is_not(tmp_path):
+    geometry = read_geometry(Path(save(tmp_path / "image.nii.gz", LEVELS, AFFINE)))
+    moved = AFFINE.copy()
+    moved[0, 3] += 5
+    label = sitk.ReadImage(save(tmp_path / "label.nii.gz", MASK, moved))
+    with pytest.raises(InputError, match=r"label\.nii\.gz: the label map lies elsewhere"):
+        lay_label(label, geometry, "label.nii.gz")
+    placeless = sitk.ReadImage(save(tmp_path / "label.nii.gz", MASK, moved, (0, 0)))
+    for name, each in (("label.nii.gz", placeless), ("label.png", label)):
+        assert np.array_equal(np.squeeze(sitk.GetArrayFromImage(lay_label(each, geometry, name))).T, MASK)

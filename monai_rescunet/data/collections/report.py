@@ -71,7 +71,7 @@ def _where(entry: Entry) -> str:
     """Return what says where an entry's mass is."""
     if entry.get("crop"):
         return "whole crop"
-    return next((told for key, told in LOCATIONS.items() if key in entry), "not said")
+    return next((told for key, told in LOCATIONS.items() if key in entry), "the finder")
 
 
 def _count(entries: Sequence[Entry]) -> str:

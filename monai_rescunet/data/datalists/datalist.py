@@ -7,8 +7,8 @@ are several. Masses without a number get those that are free, in their order. `c
 crop of one mass: all of it is the region of interest. `finding` is `mass`, the default, `none` in the one entry of an
 image without a mass, or `unsure` of a region that may hold one. Further keys are kept.
 
-Where several masses of an image have a mask each, reading gives every one of them `others`: what each of the image's
-other masses has of `label`, `contour` and `class`. It is not written.
+Where several masses of an image have a mask each, reading for training and evaluation gives every one of them
+`others`: what each of the image's other masses has of `label`, `contour` and `class`. It is not written.
 """
 
 from __future__ import annotations
@@ -94,9 +94,9 @@ def read_datalist(
         except InputError as error:
             raise InputError(f"{path}: entry {number} of {section!r}: {error}") from None
     _check_split(path, content)
-    entries = [entry for each in masses.values() for entry in _with_others(_numbered(each))]
     if not masks:
-        return entries
+        return [entry for of_one_image in masses.values() for entry in _numbered(of_one_image)]
+    entries = [entry for of_one_image in masses.values() for entry in _with_others(_numbered(of_one_image))]
     with_mass = [entry for entry in entries if has_mass(entry)]
     if len(with_mass) < len(entries):
         logger.info("%s: %d entries that are no mass are left out", path, len(entries) - len(with_mass))

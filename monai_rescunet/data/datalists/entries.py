@@ -10,6 +10,7 @@ from typing import Any
 from monai_rescunet.core.classes import CLASS_VALUES
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.readers.contour import split_contour
+from monai_rescunet.data.readers.mammogram import image_size
 
 __all__ = ["FINDINGS", "Entry", "absolute_path", "checked_entry", "has_mass", "path_below"]
 
@@ -83,6 +84,8 @@ def checked_entry(entry: Any, folder: Path) -> Entry:
             raise InputError(f"{key} is {value!r}; expected a whole number from 0")
     if not isinstance(entry.get("crop", False), bool):
         raise InputError(f"crop is {entry['crop']!r}; expected true or false")
+    if entry.get("crop") and checked.keys().isdisjoint(("box", "point")):
+        checked["box"] = [0.0, 0.0, *map(float, image_size(Path(checked["image"])))]
     if entry.get("finding", MASS) not in list(FINDINGS):
         raise InputError(f"finding is {entry['finding']!r}; expected {', '.join(FINDINGS)}")
     if not isinstance(entry.get("case"), str | int | None):

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from monai_rescunet.core.classes import BENIGN, MALIGNANT
+from monai_rescunet.core.files import write_atomically
+from monai_rescunet.data.phantoms.crops import PHANTOM_README, check_phantom_folder
 from monai_rescunet.data.phantoms.dicom import phantom_uid, write_film
 from monai_rescunet.data.phantoms.mammogram import PhantomMammogram, PhantomMass, draw_mammogram, plate
-from monai_rescunet.data.phantoms.crops import PHANTOM_README, check_phantom_folder
-from monai_rescunet.core.files import write_atomically
 
 __all__ = ["make_cbis_ddsm_phantoms"]
 

@@ -17,9 +17,9 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from monai_rescunet.core.classes import BENIGN, MALIGNANT
-from monai_rescunet.data.phantoms.tissue import draw_mass, strands, tissue_texture
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import png_bytes, write_atomically
+from monai_rescunet.data.phantoms.tissue import draw_mass, strands, tissue_texture
 
 __all__ = ["PHANTOM_README", "check_phantom_folder", "make_phantom", "make_phantoms"]
 

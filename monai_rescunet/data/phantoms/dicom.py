@@ -15,8 +15,8 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from monai_rescunet.data.phantoms.mammogram import BITS, PhantomMammogram
 from monai_rescunet.core.files import write_atomically
+from monai_rescunet.data.phantoms.mammogram import BITS, PhantomMammogram
 
 __all__ = ["phantom_uid", "write_digital_mammogram", "write_film"]
 

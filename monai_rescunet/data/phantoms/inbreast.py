@@ -11,10 +11,10 @@ import numpy as np
 from skimage.draw import polygon
 
 from monai_rescunet.core.classes import BENIGN, MALIGNANT
+from monai_rescunet.core.files import write_atomically
+from monai_rescunet.data.phantoms.crops import PHANTOM_README, check_phantom_folder
 from monai_rescunet.data.phantoms.dicom import write_digital_mammogram
 from monai_rescunet.data.phantoms.mammogram import PhantomMammogram, draw_mammogram, plate
-from monai_rescunet.data.phantoms.crops import PHANTOM_README, check_phantom_folder
-from monai_rescunet.core.files import write_atomically
 
 __all__ = ["make_inbreast_phantoms"]
 

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 from skimage.measure import find_contours
 
-from monai_rescunet.data.phantoms.tissue import draw_mass, strands, tissue_texture
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.data.phantoms.tissue import draw_mass, strands, tissue_texture
 
 __all__ = ["PhantomMammogram", "PhantomMass", "draw_mammogram", "plate"]
 

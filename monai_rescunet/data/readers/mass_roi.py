@@ -18,8 +18,8 @@ from monai_rescunet.data.readers.dicom import MappedMammogram
 from monai_rescunet.data.readers.mammogram import MammogramReader, image_format
 from monai_rescunet.data.readers.other_masses import PaintOtherMassesd
 from monai_rescunet.transforms.label_map import ToLabelMapd
+from monai_rescunet.transforms.locate import CropMassROId
 from monai_rescunet.transforms.region import Region
-from monai_rescunet.transforms.roi import CropMassROId
 
 __all__ = ["LoadMassROId"]
 

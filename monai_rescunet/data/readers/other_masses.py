@@ -46,7 +46,7 @@ class PaintOtherMassesd(MapTransform):
         )
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Return the entry with the other masses painted.
+        """Return the entry with the other masses painted and no longer listed.
 
         Raises:
             InputError: a mask cannot be used, or has another size than the image.
@@ -68,4 +68,5 @@ class PaintOtherMassesd(MapTransform):
                 others = others.maximum(label.as_tensor())
             painted = torch.where(own.as_tensor() == BACKGROUND, others, own.as_tensor())
             d[key] = MetaTensor(painted).copy_meta_from(own)
+        d.pop(self.others_key, None)
         return d

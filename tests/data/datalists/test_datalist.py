@@ -133,6 +133,7 @@ def test_images_without_a_mass_are_read_but_not_trained_on(folder):
 def test_a_crop_is_said_to_be_one(folder):
     (read,) = read_datalist(datalist_of(folder, {"image": "images/a.png", "crop": True}), folder)
     assert read["crop"] is True
+    assert read["box"] == [0, 0, 4, 4]
 
 
 @pytest.mark.parametrize(

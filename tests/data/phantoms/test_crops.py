@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from monai_rescunet.data import make_phantom, make_phantoms
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.data import make_phantom, make_phantoms
 
 
 def test_a_seed_gives_the_same_files(tmp_path):

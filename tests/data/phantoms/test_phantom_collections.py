@@ -14,6 +14,7 @@ import pydicom
 import pytest
 from monai.transforms import Compose, LoadImaged
 
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.data import (
     DrawContourd,
     MammogramReader,
@@ -25,7 +26,6 @@ from monai_rescunet.data import (
     write_datalist,
 )
 from monai_rescunet.data.phantoms.mammogram import PLATES, draw_mammogram, plate
-from monai_rescunet.core.errors import InputError
 
 SIZE = (400, 500)  # columns, rows
 ROI_FIELDS = set(

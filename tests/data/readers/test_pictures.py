@@ -62,9 +62,8 @@ def test_a_grey_tiff_of_16_bits_in_colours_keeps_its_levels(tmp_path, planar):
 
 
 def test_alpha_of_16_bits_may_hide_nothing(tmp_path):
-    for channels, photometric in ((with_alpha(DEEP), "minisblack"), (np.stack([DEEP] * 3, -1), "rgb")):
-        if photometric == "rgb":
-            channels = np.concatenate([channels, np.full((6, 4, 1), 65535, np.uint16)], -1)
+    colours = np.concatenate([np.stack([DEEP] * 3, -1), np.full((6, 4, 1), 65535, np.uint16)], -1)
+    for channels, photometric in ((with_alpha(DEEP), "minisblack"), (colours, "rgb")):
         tifffile.imwrite(tmp_path / "a.tif", channels, photometric=photometric, extrasamples=["unassalpha"])
         assert np.array_equal(read(tmp_path / "a.tif"), DEEP)
         channels[0, 0, -1] = 65534
