@@ -1,4 +1,4 @@
-"""The datalist of masses that the shipped network was trained on.
+"""The datalist of masses of three collections, for the trainings that `retrain.sh` does.
 
 Three collections in a folder each, side by side: `mammo_masses` (digitised film), `cbis_mass_crops` (CBIS-DDSM's
 training split, crops) and `cesm_masses` (CDD-CESM's low-energy pictures, digital). Patients of the example mammograms,

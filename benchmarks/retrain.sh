@@ -3,6 +3,7 @@
 #
 #     benchmarks/retrain.sh DATA RUNS [fold_0 fold_1 ...]
 #
+# With RECIPE=benchmarks/recipes/scanners.yaml, or another config, in the environment it is laid over train.yaml.
 # DATA holds mammo_masses, cbis_mass_crops and cesm_masses. RUNS gets a folder a training; one that has its model.pt is
 # not trained again. Without names it does all steps, one after the other; with names these alone.
 set -eu
@@ -21,6 +22,7 @@ done
 train() { # folder datalist fold [config laid over train.yaml]
     [ -f "$1/model.pt" ] && return
     configs="'bundle/configs/train.yaml'"
+    [ -z "${RECIPE:-}" ] || configs="$configs,'$RECIPE'"
     [ $# -lt 4 ] || configs="$configs,'$4'"
     "$python" -m monai.bundle run --config_file "[$configs]" --bundle_root bundle --dataset_dir "$data" \
         --datalist "$2" --output_dir "$1" --fold "$3" --resume true
