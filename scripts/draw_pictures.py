@@ -8,9 +8,12 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.draw import ellipse
 
@@ -22,6 +25,12 @@ from monai_rescunet.transforms.histogram import histogram
 from monai_rescunet.transforms.otsu_result import OtsuResult
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+MAMMOGRAMS = Path(__file__).parent.parent / "examples" / "mammograms"
+SHOWN = {
+    "00889_LEFT_MLO": "the malignant mass and two false findings",
+    "01112_LEFT_CC": "the benign mass, called malignant",
+    "00064_RIGHT_MLO": "nothing: the benign mass is missed",
+}
 LEVELS = {BENIGN: 0.5, MALIGNANT: 1.0}
 COLOUR = {name: np.array(COLOURS[value]) / 255 for name, value in CLASS_VALUES.items()}
 MODES = {"paper": "taken literally (paper)", "anchored": "with anchors (anchored)"}
@@ -38,7 +47,8 @@ def main(out: Path = PICTURES) -> None:
         "axes.titlesize": 9,
     }
     out.mkdir(parents=True, exist_ok=True)
-    for name, figure in (("method-otsu.svg", otsu()), ("method-mask.png", one_mask())):
+    pictures = (("method-otsu.svg", otsu()), ("method-mask.png", one_mask()), ("findings.png", findings()))
+    for name, figure in pictures:
         figure.savefig(out / name, bbox_inches="tight", dpi=120, metadata={"Date": None} if name[-3:] == "svg" else {})
         plt.close(figure)
 
@@ -105,6 +115,22 @@ def one_mask() -> plt.Figure:
             row[2].set_title(f"found: {mass['decision']}, score {mass['score']:.2f}")
     for panel in axes.flat:
         panel.set_axis_off()
+    return figure
+
+
+def findings() -> plt.Figure:
+    """Show what is found in three of the mammograms that are shipped, beside the boxes of their annotated masses."""
+    known = pd.read_csv(MAMMOGRAMS / "known_masses.csv").set_index("image")
+    figure, axes = plt.subplots(1, 3, figsize=(9, 5.6), layout="constrained")
+    with tempfile.TemporaryDirectory() as folder:
+        for panel, (stem, told) in zip(axes, SHOWN.items(), strict=True):
+            predict(MAMMOGRAMS / f"{stem}.jpg", out=folder)
+            panel.imshow(Image.open(Path(folder) / f"{stem}_overlay.png").convert("RGB"))
+            mass = known.loc[f"{stem}.jpg"]
+            size = mass.x_max - mass.x_min, mass.y_max - mass.y_min
+            panel.add_patch(Rectangle((mass.x_min, mass.y_min), *size, fill=False, color="lime", linestyle=":"))
+            panel.set_title(f"found: {told}")
+            panel.set_axis_off()
     return figure
 
 

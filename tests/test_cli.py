@@ -52,10 +52,14 @@ def test_results_are_shown_as_a_table(tmp_path):
     assert "area_mm2" not in output
 
 
-def test_results_of_whole_images_say_so(tmp_path):
-    table = pd.DataFrame({"image": ["a.png", "b.png"], "box": ["whole image", "1 2 3 4"], "decision": ["benign"] * 2})
+def test_an_image_without_a_finding_is_no_mass_and_no_all_clear(tmp_path):
+    columns = {"box": ["1.4 2 3 4", "1 2 3 4", ""], "found": [0.8, None, 0.1]}
+    decisions = ["benign", "malignant", "no finding"]
+    table = pd.DataFrame({"image": ["a.png", "b.png", "c.png"], **columns, "decision": decisions})
     table.to_csv(tmp_path / "results.csv", index=False)
-    assert "1 of them are of a whole image" in run("show", str(tmp_path / "results.csv")).output
+    shown = " ".join(run("show", str(tmp_path / "results.csv")).output.split())
+    assert "2 masses, 1 of them where the finder looked" in shown
+    assert "in 1 of 3 images nothing was found, which is no all-clear" in shown
 
 
 @pytest.mark.parametrize("decision", ["", "benign"])

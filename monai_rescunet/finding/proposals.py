@@ -108,10 +108,8 @@ class ProposeMasses(Transform):
         peaks = ((confidence == highest) & (confidence > 0) & (confidence >= self.find_threshold)).nonzero()
         order = torch.argsort(confidence[tuple(peaks.T)], descending=True, stable=True)[:CANDIDATES]
         boxes, sureness = self._boxes(maps, peaks[order]), confidence[tuple(peaks[order].T)]
-        kept = self._merged(boxes)
         findings = [
-            Finding(placement.to_image(boxes[index].tolist()), float(sureness[index]))
-            for index in kept[: self.max_findings]
+            Finding(placement.to_image(boxes[index].tolist()), float(sureness[index])) for index in self._merged(boxes)
         ]
         return Findings(findings, float(confidence.max()))
 
@@ -122,7 +120,7 @@ class ProposeMasses(Transform):
         return torch.cat([centres - sides / 2, centres + sides / 2], dim=1)
 
     def _merged(self, boxes: Tensor) -> list[int]:
-        """Return the indices of the boxes that are kept, of such as come the surest first."""
+        """Return the indices of the boxes that are kept, `max_findings` at most, of such as come the surest first."""
         kept: list[int] = []
         if len(boxes) == 0:
             return kept

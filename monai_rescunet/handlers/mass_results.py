@@ -108,11 +108,7 @@ class SaveMassResults(LeftOut):
     @property
     def masks(self) -> list[np.ndarray]:
         """The outline of each of `rows`, as a bool array `(columns, rows)` of its image's size, made when asked for."""
-        return [
-            outline.whole(result.canvas.size)
-            for result in self.found
-            for _, outline in result.masses()
-        ]
+        return [outline.whole(result.canvas.size) for result in self.found for _, outline in result.masses()]
 
     def attach(self, engine: Engine) -> None:
         """Attach to an evaluator whose data loader tells it of the images; its batches are `ImageOfMasses`."""

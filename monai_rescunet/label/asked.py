@@ -13,10 +13,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat,
 
 from monai_rescunet.core.errors import InputError
 
-__all__ = ["OTSU_MODES", "InferRequest", "TrainRequest"]
+__all__ = ["OPTIONS", "OTSU_MODES", "InferRequest", "TrainRequest"]
 
 OtsuMode = Literal["anchored", "paper"]
 OTSU_MODES: tuple[str, ...] = get_args(OtsuMode)
+OPTIONS = ("find_threshold", "max_findings", "otsu_mode", "lesion_floor", "roi_context", "test_time_flips")
+"""Settings of `inference.yaml` that a client may change."""
 Suffix = Literal[".png", ".nrrd", ".seg.nrrd", ".nii", ".nii.gz"]
 """Of the formats in which label maps are sent."""
 
@@ -82,6 +84,7 @@ class InferRequest(_Request):
         point: `[x, y]`.
         roi: the region that 3D Slicer draws, `[x, x, y, y, z, z]` in either order.
         foreground: the clicks of 3D Slicer and OHIF, which a region makes needless.
+        crop: the image is a crop of one mass; with none of these the finder looks.
     """
 
     box: Annotated[list[Box], BeforeValidator(_several)] = Field(
@@ -94,6 +97,9 @@ class InferRequest(_Request):
     foreground: Annotated[list[Point], BeforeValidator(_in_plane)] = Field(
         default=[], description="a list of points, [x, y]"
     )
+    crop: Flag = Field(default=False, description="true or false")
+    find_threshold: Number = Field(ge=0, le=1, description="a number from 0 to 1")
+    max_findings: Whole = Field(ge=1, description="a whole number from 1")
     otsu_mode: Annotated[OtsuMode, BeforeValidator(_chosen)] = Field(description=" or ".join(OTSU_MODES))
     lesion_floor: Number = Field(ge=0, le=255, description="a number from 0 to 255")
     roi_context: Number = Field(ge=1, le=10, description="a number from 1 to 10")
@@ -120,7 +126,7 @@ class InferRequest(_Request):
     @property
     def options(self) -> dict[str, Any]:
         """The values of the inference config that a client may change."""
-        return self.model_dump(include={"otsu_mode", "lesion_floor", "roi_context", "test_time_flips"})
+        return self.model_dump(include={"crop", *OPTIONS})
 
 
 class TrainRequest(_Request):

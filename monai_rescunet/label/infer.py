@@ -19,7 +19,7 @@ from monai_rescunet.core.provenance import Provenance, read_provenance
 from monai_rescunet.data.readers.mammogram import image_format
 from monai_rescunet.inference.run import predict
 from monai_rescunet.label.archive import MammogramArchive
-from monai_rescunet.label.asked import OTSU_MODES, InferRequest
+from monai_rescunet.label.asked import OPTIONS, OTSU_MODES, InferRequest
 from monai_rescunet.label.label_file import read_geometry, write_label
 from monai_rescunet.label.requests import without_folders
 from monai_rescunet.label.weights import bundle_configs, check_weights
@@ -29,7 +29,6 @@ from monai_rescunet.results.outline import outline_of
 __all__ = ["LABELS", "MassInferTask"]
 
 LABELS = {f"{name} mass": value for name, value in CLASS_VALUES.items()}
-OPTIONS = ("otsu_mode", "lesion_floor", "roi_context", "test_time_flips")
 """Values of the bundle's inference config that a client may change."""
 STORED = {"store_dicom": ["seg", "sr"], "store_cad": ["cad"], "store_picture": ["sc"]}
 """What of `monai_rescunet.dicom` goes to the archive where a client asks for it."""
@@ -44,11 +43,10 @@ class MassInferTask(InferTask):
 
     The request has `box`, `[x_min, y_min, x_max, y_max]`, and `point`, `[x, y]`, or lists of them, in pixels of the
     stored image; or `roi` and `foreground`, the region and the clicks of 3D Slicer and OHIF. With none of them the
-    whole image is the region of interest. The label map (0, 1 benign mass, 2 malignant mass) has the size and
-    orientation of the image as ITK reads it; the client names its format with `result_extension`, and may turn its
-    compression off with `result_compress`. The answer's `params` has `masses`, one dictionary a mass with the columns
-    of `results.csv`, also where nobody pointed anywhere. Where nothing was found the list is empty, `decision` is `no
-    finding`, and `found` the highest confidence that was seen.
+    finder looks for masses, unless `crop` says that the image is a crop of one. The label map (0, 1 benign mass, 2
+    malignant mass) has the size and orientation of the image as ITK reads it; the client names its format with
+    `result_extension`, and may turn its compression off with `result_compress`. The answer's `params` has `masses`, one
+    dictionary a mass with the columns of `results.csv`; where nothing was found, `decision` says so.
 
     With a DICOMweb archive as datastore, results go there as well: with `store_dicom` true as DICOM SEG and SR, with
     `store_cad` as a Mammography CAD SR, with `store_picture` as a Secondary Capture, for viewers that lay no

@@ -13,10 +13,10 @@ from jinja2 import Environment
 from PIL import Image
 from scipy import ndimage
 
-from monai_rescunet.core.classes import BENIGN, CLASS_VALUES, COLOURS, MALIGNANT, UNDECIDED
+from monai_rescunet.core.classes import BENIGN, CLASS_VALUES, COLOURS, MALIGNANT, NO_FINDING, UNDECIDED
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import write_atomically
-from monai_rescunet.core.result_names import LABEL_SUFFIXES, RESULT_MARK, TABLE
+from monai_rescunet.core.result_names import LABEL_SUFFIXES, MOST_USUAL, RESULT_MARK, TABLE
 
 __all__ = ["PAGE", "save_thumbnail", "write_page"]
 
@@ -74,9 +74,9 @@ def write_page(output_dir: str | Path) -> Path:
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # columns stand in the order of NUMBERS
     template = environment.from_string(files(__package__).joinpath("page.html.jinja").read_text(encoding="utf-8"))
     html = template.render(
-        data={"images": images, "numbers": numbers, "words": words},
+        data={"images": images, "numbers": numbers, "words": words, "most_usual": MOST_USUAL},
         images=len(images),
-        masses=len(table),
+        masses=int((table["decision"] != NO_FINDING).sum()),
         colours={
             "benign": _css(COLOURS[CLASS_VALUES[BENIGN]]),
             "malignant": _css(COLOURS[CLASS_VALUES[MALIGNANT]]),

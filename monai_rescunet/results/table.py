@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -166,10 +167,15 @@ class ResultsTable:
             self._write_whole()
 
     def close(self) -> None:
-        """Let other runs in."""
+        """Let other runs in; a run that wrote no row leaves nothing."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+        if self._lock.is_locked and not self.path.exists() and not any(self.folder.glob(PARTS)):
+            (self.folder / SETTINGS).unlink(missing_ok=True)
+            Path(self._lock.lock_file).unlink(missing_ok=True)
+            with suppress(OSError):  # there are other files in it
+                self.folder.rmdir()
         self._lock.release()
 
     def _write_whole(self) -> None:

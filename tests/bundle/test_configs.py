@@ -68,9 +68,9 @@ def test_runs_into_one_folder_agree_in_all_that_a_user_changes_and_results_depen
     names = {line.split(":")[0] for line in lines if line[:1].isalpha()}
     of_the_run = {
         "bundle_root", "dataset_dir", "datalist", "section", "output_dir", "checkpoint", "fold", "thresholds", "strict",
-        "resume", "share", "num_workers", "device",
+        "resume", "share", "num_workers", "device", "finder_checkpoint", "finder_features",
     }  # fmt: skip
-    assert names - of_the_run == set(config("inference.yaml")["settings"]) - {"weights"}
+    assert names - of_the_run == set(config("inference.yaml")["settings"]) - {"weights", "finder"}
 
 
 def transform(transforms: list[dict[str, Any]], names: tuple[str, ...]) -> dict[str, Any]:

@@ -81,14 +81,27 @@ def test_image_that_is_no_mammogram_is_refused():
         finder()(torch.zeros(30, 40))
 
 
-def test_dictionary_form_leaves_the_image_as_it_is():
+def test_dictionary_form_gives_an_entry_its_masses_and_leaves_the_image_as_it_is():
     image = mammogram()
+    said = finder()(image)
 
     entry = FindMassesd("image", finder())({"image": image, "other": 1})
 
     assert entry["image"] is image
     assert entry["other"] == 1
-    assert entry["findings"] == finder()(image)
+    assert [(mass["mass"], tuple(mass["box"]), mass["found"]) for mass in entry["masses"]] == [
+        (number, *finding) for number, finding in enumerate(said.findings)
+    ]
+    assert entry["found"] == said.highest
+
+
+def test_dictionary_form_does_not_look_where_the_masses_are_known(tmp_path):
+    blind = finder()
+    blind.checkpoint = tmp_path / "none.pt"
+
+    assert FindMassesd("image", blind)({"image": mammogram(), "masses": []})["masses"] == []
+    with pytest.raises(InputError, match="no such file"):
+        FindMassesd("image", blind)({"image": mammogram()})
 
 
 class TestWeights:

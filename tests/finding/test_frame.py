@@ -13,13 +13,14 @@ from monai_rescunet.finding.placement import Placement
 
 def test_chest_wall_is_left_and_the_air_is_black():
     image = mammogram(mass=False).flip(1)
-    image[0, 20:50, 20:50] = 255  # a label
+    image[0, 20:50, 20:50] = 255  # a label beside the breast
+    image[0, 90:110, 40:60] = 255  # and one in the rectangle round it
 
     frame = BreastFrame((128, 224))(image)
 
     assert frame.shape == (1, 128, 224)
     assert frame[0, :20].gt(0).float().mean() > 0.8
-    assert frame[0, -20:, :40].sum() == 0
+    assert frame[0, 95:, :30].sum() == 0
     assert frame.max() <= 1
     assert (frame[0] == frame[0].max()).float().mean() < 0.2
 

@@ -110,3 +110,15 @@ def test_training_begins_with_weights_that_are_given(folder, tmp_path):
     first = torch.load(tmp_path / "first" / "model.pt", weights_only=True)
     model = parser.get_parsed_content("model").state_dict()
     assert all(torch.equal(first[key], model[key]) for key in first if key.endswith("weight"))
+
+
+def test_training_and_inference_make_the_same_network_and_the_same_frame():
+    train, inference = (
+        ConfigParser.load_config_file(str(CONFIGS / name)) for name in ("train_finder.yaml", "inference.yaml")
+    )
+
+    assert train["finder_features"] == inference["finder_features"]
+    assert train["frame_size"] == inference["frame_size"]
+    assert train["test_time_flips"] == inference["finder"]["inferer"]["flips"]
+    assert train["validate"]["inferer"]["amp"] is inference["finder"]["inferer"]["amp"] is False
+    assert 0 < inference["find_threshold"] < 1

@@ -89,9 +89,11 @@ def test_several_boxes_are_several_masses_of_one_label_map(phantom, tmp_path):
     assert [row["box"] for row in rows] == [" ".join(map(str, box)), "400 300 500 400", "100 100"]
 
 
-def test_without_a_box_the_whole_image_is_looked_at_and_the_row_says_so(phantom):
-    folder, *_ = phantom
-    assert predict(folder / "grey.png")[0]["box"] == "whole image"
+def test_a_crop_is_looked_at_whole_where_it_is_said_to_be_one(phantom):
+    folder, _, box = phantom
+    assert predict(folder / "grey.png", crop=True)[0]["box"] == "whole image"
+    with pytest.raises(InputError, match="and crop"):
+        predict(folder / "grey.png", crop=True, box=box)
 
 
 def test_the_otsu_mode_can_be_chosen(phantom):

@@ -79,8 +79,21 @@ def test_clicks_of_3d_slicer_and_ohif_are_points(server, studies):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_with_nothing_pointed_at_the_whole_image_is_looked_at(server, studies, name):
-    params, label = server.infer(name)
-    (mass,) = params["masses"]
-    assert mass["decision"] in ("benign", "malignant")
-    assert dice(label, studies.masks[0] | studies.masks[1]) > 0
+def test_with_nothing_pointed_at_the_finder_looks(server, name):
+    params, label = server.infer(name, find_threshold=0, max_findings=2)
+    assert [mass["mass"] for mass in params["masses"]] == [0, 1]
+    assert all(0 <= mass["found"] <= 1 and len(mass["box"].split()) == 4 for mass in params["masses"])
+    assert sitk.GetArrayFromImage(label).any()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_nothing_found_is_an_empty_label_map_and_no_class(server, name):
+    params, label = server.infer(name, find_threshold=1)
+    assert (params["masses"], params["decision"]) == ([], "no finding")
+    assert 0 <= params["found"] < 1
+    assert not sitk.GetArrayFromImage(label).any()
+
+
+def test_a_crop_is_looked_at_whole_where_it_is_said_to_be_one(server):
+    params, _ = server.infer("film8", crop=True)
+    assert [mass["box"] for mass in params["masses"]] == ["whole image"]

@@ -39,6 +39,8 @@ def test_another_extension_is_refused(server, studies, extension):
 def test_options_are_offered_and_honoured(server, studies):
     offered = server.get("/info/")["models"][MODEL_NAME]["config"]
     assert set(offered) == {
+        "find_threshold",
+        "max_findings",
         "otsu_mode",
         "lesion_floor",
         "roi_context",

@@ -178,14 +178,16 @@ def test_centre_of_a_wider_crop_is_the_roi():
     assert torch.allclose(wide[:, 64:-64, 64:-64], roi, atol=1e-6)
 
 
-def test_roi_source_is_box_then_point_then_label_then_image():
+def test_roi_source_is_box_then_point_then_label_then_a_crops_whole_image():
     label = label_with_ellipse((100, 100), (50, 50), (10, 10))
     crop = CropMassROId(keys="image")
     image = torch.rand(1, 100, 100)
-    entry = {"image": image, "label": label, "point": [50, 50], "box": [10, 10, 20, 20]}
-    for key, source in (("box", "box"), ("point", "point"), ("label", "label"), (None, "image")):
+    entry = {"image": image, "crop": True, "label": label, "point": [50, 50], "box": [10, 10, 20, 20]}
+    for key, source in (("box", "box"), ("point", "point"), ("label", "label"), ("crop", "image")):
         assert crop(entry)["roi"]["source"] == source
-        entry.pop(key, None)
+        entry.pop(key)
+    with pytest.raises(InputError, match="nothing says where its mass is"):
+        crop(entry)
 
 
 def test_jittered_boxes_depend_on_the_entry_alone():

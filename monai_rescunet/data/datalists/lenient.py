@@ -105,8 +105,11 @@ class LeftOut:
         """Take note of an image in which there is no mass."""
 
     def leave_out(self, faults: Sequence[str]) -> None:
-        """Take note of faults of an image, one for each mass; where all its masses share one it is told once."""
-        for fault in dict.fromkeys(faults):
+        """Take note of faults of an image, one for each mass; where all its masses share one it is told once.
+
+        Of the only mass of a run `check` tells.
+        """
+        for fault in dict.fromkeys(faults) if self.masses > 1 else ():
             logger.error("left out: %s", fault)
         self.left_out += faults
 

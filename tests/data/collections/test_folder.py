@@ -195,7 +195,7 @@ def test_images_alone_by_content(tmp_path, add):
     (tmp_path / "notes.txt").write_text("hello")
     report = prepare_folder([tmp_path])
     assert [entry["image"] for entry in report.entries] == ["a.jpg", "c", "deep/b.png"]
-    assert "not said 3" in report.summary()
+    assert "the finder 3" in report.summary()
     assert not any("fold" in entry for entry in report.entries)
 
 
