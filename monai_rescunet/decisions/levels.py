@@ -105,7 +105,8 @@ def best_factor(
     names = np.zeros(len(malignant)) if groups is None else np.asarray(groups)
     balanced_accuracy(called, malignant, names)  # refuses one class
     of_cases = [np.flatnonzero(cases == case) for case in np.unique(cases)]
-    rng, chosen = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    chosen: list[float] = []
     while len(chosen) < RESAMPLINGS:
         drawn = np.concatenate([of_cases[i] for i in rng.integers(len(of_cases), size=len(of_cases))])
         if malignant[drawn].all() or not malignant[drawn].any():

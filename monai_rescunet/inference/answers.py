@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,7 +82,7 @@ def answers(
     network.load_state_dict(torch.load(checkpoint, map_location=device, weights_only=True))
     network.eval()
     roi = {name: parser.get_parsed_content(name) for name in ("roi_mode", "roi_context", "window_size", "roi_size")}
-    load = LoadMassROId(**roi) if truth else _regions_alone(roi)
+    load: Callable[[Any], Any] = LoadMassROId(**roi) if truth else _regions_alone(roi)
     inferer = parser.get_parsed_content("inferer")
     to_map = ToDiscriminativeMapd("pred", levels=parser.get_parsed_content("levels"))
     section, fold = parser.get_parsed_content("section"), parser.get_parsed_content("fold")
