@@ -105,7 +105,8 @@ def best_factor(
     names = np.zeros(len(malignant)) if groups is None else np.asarray(groups)
     balanced_accuracy(called, malignant, names)  # refuses one class
     of_cases = [np.flatnonzero(cases == case) for case in np.unique(cases)]
-    rng, chosen = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    chosen: list[float] = []
     while len(chosen) < RESAMPLINGS:
         drawn = np.concatenate([of_cases[i] for i in rng.integers(len(of_cases), size=len(of_cases))])
         if malignant[drawn].all() or not malignant[drawn].any():
@@ -115,5 +116,5 @@ def best_factor(
         except InputError:
             continue
         top = np.flatnonzero(found == found.max())
-        chosen.append(FACTORS[top].mean())
+        chosen.append(float(FACTORS[top].mean()))
     return round(float(np.mean(chosen)), 3)

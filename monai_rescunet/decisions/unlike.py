@@ -95,9 +95,8 @@ def _fit(features: np.ndarray, weights: str, settings: str) -> Unlikeness:
     kept = min(COMPONENTS, len(axes) - 1)
     left = max((values[kept:] ** 2).sum() / len(scaled), 1e-6)
     variances = np.append(values[:kept] ** 2 / len(scaled) + 1e-9, left)
-    none = np.ones(2), np.zeros(0)
-    rounded = (each.astype(np.float16).astype(float) for each in (mean, scale, axes[:kept]))  # as it is kept
-    return Unlikeness(*rounded, variances, *none, weights, settings)
+    mean, scale, axes = (each.astype(np.float16).astype(float) for each in (mean, scale, axes[:kept]))  # as it is kept
+    return Unlikeness(mean, scale, axes, variances, np.ones(2), np.zeros(0), weights, settings)
 
 
 def fit_unlikeness(
