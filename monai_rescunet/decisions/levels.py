@@ -116,5 +116,5 @@ def best_factor(
         except InputError:
             continue
         top = np.flatnonzero(found == found.max())
-        chosen.append(FACTORS[top].mean())
+        chosen.append(float(FACTORS[top].mean()))
     return round(float(np.mean(chosen)), 3)

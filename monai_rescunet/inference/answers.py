@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -99,7 +99,7 @@ def answers(
     for start in range(0, len(entries), BATCH):
         regions = []
         for entry in entries[start : start + BATCH]:
-            data = load(entry)
+            data: Any = load(cast("dict[Any, Any]", entry))
             regions.append(_plain(data["image"]))
             if truth:
                 masks.append(_plain(data["label"]) > 0)
