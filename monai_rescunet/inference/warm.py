@@ -34,10 +34,11 @@ class WarmWorkflow:
 
     Attributes:
         lock: held while it runs, since one workflow does one thing at a time.
+        spent: an error ended a run, after which Ignite's engine does nothing when it is run again, and says nothing.
     """
 
     def __init__(self, root: Path, settings: Mapping[str, Any]) -> None:
-        self.lock = threading.Lock()
+        self.lock, self.spent = threading.Lock(), False
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):  # a new network's weights are random first
             warnings.filterwarnings("ignore", message="parsing config_file")  # MONAI warns of configs by strangers
             self.workflow = ConfigWorkflow(
@@ -71,10 +72,12 @@ class WarmWorkflow:
         try:
             self.workflow.run()
             return told(self.results.found)
-        except RuntimeError as error:
+        except BaseException as error:
             fault = input_error_behind(error)
             if isinstance(fault, LeftOutError):
                 fault.results = told(self.results.found)
+            else:
+                self.spent = True
             raise
         finally:
             self.results.close()
@@ -96,7 +99,7 @@ def warm_workflow(root: Path, checkpoint: Path, settings: Mapping[str, Any]) -> 
     except (TypeError, ValueError):  # what cannot be compared is not kept
         return WarmWorkflow(root, settings)
     with _lock:
-        if key in _kept:
+        if key in _kept and not _kept[key].spent:
             _kept.move_to_end(key)
             return _kept[key]
         workflow = _kept[key] = WarmWorkflow(root, settings)

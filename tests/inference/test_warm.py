@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from monai_rescunet import predict
+from monai_rescunet import InputError, predict
 from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.inference import warm
 
@@ -85,3 +85,13 @@ def test_threads_that_ask_at_the_same_time_get_their_own_answers(write_png, buil
         thread.join()
     assert [found[n] for n in range(4)] == expected
     assert len(built) == 1
+
+
+def test_after_an_error_that_ended_a_run_the_next_one_runs(write_png, tmp_path):
+    """Ignite's engine would do nothing, and say nothing, if it were run again."""
+    image, bad = write_png(GREY), tmp_path / "bad.png"
+    bad.touch()
+    for _ in range(2):
+        with pytest.raises(InputError, match="it is empty"):
+            predict(bad, box=BOX, strict=True)
+    assert len(predict(image, box=BOX, strict=True)) == 1

