@@ -15,7 +15,7 @@ from PIL import Image
 
 from monai_rescunet.core.errors import InputError
 
-__all__ = ["digest", "png_bytes", "relative_name", "write_atomically", "write_state"]
+__all__ = ["digest", "digest_if_there", "png_bytes", "relative_name", "write_atomically", "write_state"]
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -63,6 +63,11 @@ def digest(path: str | Path) -> str:
     """Return the SHA-256 of a file's content."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_if_there(path: str | Path) -> str | None:
+    """Return the SHA-256 of a file's content; None where there is no such file, which whoever reads it will say."""
+    return digest(path) if Path(path).is_file() else None
 
 
 def relative_name(path: str | Path, folder: str | Path) -> str:
