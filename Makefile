@@ -39,8 +39,8 @@ run: $(STAMP)  ## find, outline and classify the masses of DATA=folder, or of si
 	  --dataset_dir="$${DATA_TYPED:-$(EXAMPLES)}" --datalist="$$OUT_TYPED/datalist.json" --output_dir="$$OUT_TYPED"
 	$(BIN)/monai-rescunet show -- "$$OUT_TYPED/results.csv"
 
-test: $(STAMP)  ## run all tests
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## run all tests, one process a core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 bundle-check: $(STAMP)  ## check the bundle by the model zoo's rules, offline
 	$(BIN)/python -m pytest tests/bundle/test_bundle_check.py tests/bundle/test_exports.py

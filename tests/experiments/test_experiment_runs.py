@@ -23,7 +23,10 @@ from monai_rescunet.experiments.experiment import Experiment, Run, find_network,
 from monai_rescunet.experiments.plan import Cost, RunPlan, duration, measure
 from monai_rescunet.networks import SegNet
 
-SETTINGS = {"features": [4, 4, 4, 4, 4], "roi_size": 64, "max_epochs": 12, "batch_size": 1, "val_interval": 100}
+SETTINGS = {
+    "features": [4, 4, 4, 4, 4], "roi_size": 64, "max_epochs": 12, "batch_size": 1, "val_interval": 100,
+    "checkpoint_interval": 1,
+}  # fmt: skip
 
 
 def command(phantoms: Path, out: Path) -> list[str]:
