@@ -14,6 +14,9 @@ class InputError(ValueError):
     Commands print it as one line and end with a non-zero exit status; in Python it is a `ValueError`.
     """
 
+    def __init__(self, message: str = "") -> None:
+        super().__init__(" ".join(message.splitlines()))  # what a file says of itself may have line breaks
+
 
 def input_error_behind(error: BaseException | None) -> InputError | None:
     """Return the `InputError` that caused an error, if one did; MONAI wraps what a transform raises."""
