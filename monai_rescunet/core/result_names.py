@@ -28,7 +28,7 @@ COLUMNS = (
     "image", "mass", "box", "found", "decision", "score", "probability", "unlike_training", "lambda1", "lambda2",
     "area_px", "area_mm2", "spacing_source", "dice", "label_map",
 )  # fmt: skip
-"""Of `results.csv`, in their order; docs/start.md says what each means."""
+"""Of `results.csv`, in their order; docs/train.md says what each means."""
 
 EARLIER_COLUMNS = (tuple(name for name in COLUMNS if name not in ("found", "unlike_training", "label_map")),)
 """Of tables that earlier versions wrote: known as results, never written to."""
