@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
-import numpy as np
 import torch.distributed as dist
 from ignite.engine import Engine, Events
 from monai.data import partition_dataset
@@ -104,11 +103,6 @@ class SaveMassResults(LeftOut):
     def rows(self) -> list[dict[str, Any]]:
         """The rows of this run, where they are kept: without an output folder, or with `keep_masks`."""
         return [row for result in self.found for row in result.rows]
-
-    @property
-    def masks(self) -> list[np.ndarray]:
-        """The outline of each of `rows`, as a bool array `(columns, rows)` of its image's size, made when asked for."""
-        return [outline.whole(result.canvas.size) for result in self.found for _, outline in result.masses()]
 
     def attach(self, engine: Engine) -> None:
         """Attach to an evaluator whose data loader tells it of the images; its batches are `ImageOfMasses`."""
