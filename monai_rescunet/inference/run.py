@@ -118,6 +118,8 @@ def _masses(found: Sequence[ImageResult]) -> list[dict[str, Any]]:
 
 def _checked(overrides: Mapping[str, Any], config_file: Path) -> dict[str, Any]:
     """Return overrides whose names the config has and whose values can be, `false` as text as what it says."""
+    if not overrides:
+        return {}  # and the config need not be read for each of many images
     config = ConfigParser(ConfigParser.load_config_file(str(config_file)))
     for name in overrides:
         check_name(name, config, config_file)
