@@ -3,9 +3,8 @@
 #
 #     benchmarks/retrain.sh DATA RUNS [fold_0 fold_1 ...]
 #
-# With RECIPE=benchmarks/recipes/scanners.yaml, or another config, in the environment it is laid over train.yaml.
-# DATA holds mammo_masses, cbis_mass_crops and cesm_masses. RUNS gets a folder a training; one that has its model.pt is
-# not trained again. Without names it does all steps, one after the other; with names these alone.
+# DATA holds mammo_masses, cbis_mass_crops and cesm_masses. RUNS gets a folder a training, `first` in it for the training
+# that scanners.yaml goes on from; one that has its model.pt is not trained again. Without names it does all steps, one after the other; with names these alone.
 set -eu
 data=$1 runs=$2
 shift 2
@@ -19,13 +18,18 @@ for left in mammo_masses cbis_mass_crops cesm_masses; do
     [ -f "$runs/only_$left.json" ] || "$python" benchmarks/mass_data.py "$data" "$runs/only_$left.json" --only "$left"
 done
 
-train() { # folder datalist fold [config laid over train.yaml]
+run() { # folder datalist fold configs [--pretrained weights]
     [ -f "$1/model.pt" ] && return
-    configs="'bundle/configs/train.yaml'"
-    [ -z "${RECIPE:-}" ] || configs="$configs,'$RECIPE'"
-    [ $# -lt 4 ] || configs="$configs,'$4'"
+    folder=$1 datalist=$2 fold=$3 configs=$4
+    shift 4
     "$python" -m monai.bundle run --config_file "[$configs]" --bundle_root bundle --dataset_dir "$data" \
-        --datalist "$2" --output_dir "$1" --fold "$3" --resume true
+        --datalist "$datalist" --output_dir "$folder" --fold "$fold" --resume true "$@"
+}
+
+train() { # folder datalist fold [config of a peer, laid over both trainings]
+    peer=${4:+",'$4'"}
+    run "$1/first" "$2" "$3" "'bundle/configs/train.yaml'$peer"
+    run "$1" "$2" "$3" "'bundle/configs/train.yaml','bundle/configs/scanners.yaml'$peer" --pretrained "$1/first/model.pt"
 }
 
 step() {

@@ -29,7 +29,7 @@ __all__ = [
     "shipped_configs",
 ]
 
-PATHS = ("bundle_root", "dataset_dir", "datalist", "output_dir", "checkpoint", "finder_checkpoint")
+PATHS = ("bundle_root", "dataset_dir", "datalist", "output_dir", "checkpoint", "finder_checkpoint", "pretrained")
 """Settings that are paths; nothing in them is parsed."""
 
 SUPERVISIONS = ("binary", "mixed")

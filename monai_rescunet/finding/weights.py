@@ -9,6 +9,7 @@ from torch import nn
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import write_state
+from monai_rescunet.core.weights import load_weights
 
 __all__ = ["load_finder_weights", "store_finder_weights"]
 
@@ -23,23 +24,12 @@ def load_finder_weights(network: nn.Module, path: str | Path) -> nn.Module:
     Raises:
         InputError: the file is missing or damaged, or its weights do not fit the network.
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
+    if not Path(path).is_file():
         raise InputError(
             f"{path}: there is no such file; without the finder's weights no mammogram can be searched: give a box, a "
             "point or a mask, or say that the image is a crop of one mass"
-        ) from None
-    except Exception as error:  # a file cut off fails in many ways
-        raise InputError(f"{path}: cannot be read as weights ({error}); copy it again") from error
-    try:
-        network.load_state_dict(state)
-    except (RuntimeError, TypeError, AttributeError) as error:
-        first = str(error).strip().splitlines()
-        raise InputError(
-            f"{path}: are not the weights of this finder ({first[min(1, len(first) - 1)].strip()}); expected those "
-            "that train_finder.yaml wrote with the same finder_features"
-        ) from error
+        )
+    load_weights(network, path, "train_finder.yaml with the same finder_features")
     return network.eval()
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.weights import load_weights
 from monai_rescunet.data import DrawContourd, LoadMassROId, MammogramReader, read_datalist, split_by_fold
 from monai_rescunet.decisions.changes import CHANGES, Change
 from monai_rescunet.networks import FeatureTap
@@ -78,8 +79,8 @@ def answers(
     given = {"bundle_root": root, "dataset_dir": dataset_dir, "datalist": datalist, "checkpoint": checkpoint}
     parser.update({**{name: str(value) for name, value in given.items()}, **overrides})
     network = parser.get_parsed_content("model")
+    load_weights(network, checkpoint)
     device = parser.get_parsed_content("device")
-    network.load_state_dict(torch.load(checkpoint, map_location=device, weights_only=True))
     network.eval()
     roi = {name: parser.get_parsed_content(name) for name in ("roi_mode", "roi_context", "window_size", "roi_size")}
     load: Callable[[Any], Any] = LoadMassROId(**roi) if truth else _regions_alone(roi)

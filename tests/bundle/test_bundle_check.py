@@ -135,6 +135,7 @@ def test_metadata_names_the_classes_of_the_label_map():
         (["inference.yaml"], "inference"),
         (["train.yaml"], "train"),
         (["train.yaml", "paper.yaml"], "train"),
+        (["train.yaml", "scanners.yaml"], "train"),
         (["train.yaml", "evaluate.yaml"], "train"),
         (["train.yaml", "multi_gpu_train.yaml"], "train"),
         (["train.yaml", "federated.yaml"], "train"),

@@ -37,6 +37,20 @@ def test_training_leaves_weights_checkpoints_and_curves(trained):
     torch.load(trained / "model.pt", weights_only=True)
 
 
+def test_a_training_begins_with_the_weights_it_is_given(trained, phantoms, tmp_path):
+    weights = trained / "model.pt"
+    settings = {"max_epochs": 1, "batch_size": 2, "roi_size": 64, "learning_rate": 0.0}
+    run_bundle(["train.yaml", "scanners.yaml"], phantoms, tmp_path / "on", pretrained=weights, **settings)
+    before, after = (torch.load(path, weights_only=True) for path in (weights, tmp_path / "on" / "model.pt"))
+    learnt = [name for name in before if "running" not in name and "num_batches" not in name]
+    assert all(torch.equal(before[name], after[name]) for name in learnt)
+    (tmp_path / "cut.pt").write_bytes(weights.read_bytes()[:1000])
+    done = run_bundle("train.yaml", phantoms, tmp_path / "cut", check=False, pretrained=tmp_path / "cut.pt", **settings)
+    assert done.returncode != 0
+    assert "cut.pt: cannot be read as weights" in done.stderr
+    assert not list((tmp_path / "cut").glob("*.pt"))
+
+
 def test_evaluation_writes_a_row_a_mass_and_the_totals(trained, phantoms, tmp_path):
     run_bundle(
         ["train.yaml", "evaluate.yaml"], phantoms, tmp_path, checkpoint=trained / "model.pt", fold="all", roi_size=64

@@ -47,7 +47,9 @@ def refusal(made: ConfigWorkflow) -> str:
     return str(fault)
 
 
-@pytest.mark.parametrize("names", [TRAIN, EVALUATE, INFER, ["train.yaml", "paper.yaml"]], ids="+".join)
+@pytest.mark.parametrize(
+    "names", [TRAIN, EVALUATE, INFER, ["train.yaml", "paper.yaml"], ["train.yaml", "scanners.yaml"]], ids="+".join
+)
 def test_a_bundle_without_data_can_be_looked_at_and_says_so_when_it_is_run(names, tmp_path):
     made = workflow(names, tmp_path / "out", dataset_dir=str(tmp_path / "nowhere"))
     assert made.check_properties() == []
