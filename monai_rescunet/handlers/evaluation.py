@@ -11,7 +11,7 @@ from typing import Any
 import ignite.distributed as idist
 import numpy as np
 import pandas as pd
-from ignite.engine import Engine, Events
+from ignite.engine import Engine
 
 from monai_rescunet.core.classes import BENIGN, CLASS_VALUES, MALIGNANT, NO_LESION
 from monai_rescunet.core.files import relative_name, write_atomically
@@ -21,6 +21,7 @@ from monai_rescunet.decisions.metrics import (
     classification_metrics,
     segmentation_metrics,
 )
+from monai_rescunet.handlers.epoch import EpochHandler
 from monai_rescunet.training.processes import gather_in_turn
 
 __all__ = ["MassEvaluation"]
@@ -33,7 +34,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class MassEvaluation:
+class MassEvaluation(EpochHandler):
     """Judge every mass that an evaluator sees, on the pixels of its region of interest.
 
     Figures come into `engine.state.metrics` as `val_<name>`, averaged over the masses; with an `output_dir` every mass
@@ -68,13 +69,7 @@ class MassEvaluation:
         self.map_key, self.mask_key, self.label_key, self.result_key = map_key, mask_key, label_key, result_key
         self._reset()
 
-    def attach(self, engine: Engine) -> None:
-        """Attach to an evaluator."""
-        engine.add_event_handler(Events.EPOCH_STARTED, self._reset)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self._update)
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self._complete)
-
-    def _reset(self, *_: object) -> None:
+    def _reset(self) -> None:
         self.rows: list[dict[str, Any]] = []
         self.roc = PixelROC()
 

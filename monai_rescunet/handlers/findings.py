@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from ignite.engine import Engine, Events
+from ignite.engine import Engine
 
 from monai_rescunet.core.files import relative_name, write_atomically
 from monai_rescunet.decisions.froc import FALSE_FINDINGS, judge_image, operating_point
+from monai_rescunet.handlers.epoch import EpochHandler
 
 __all__ = ["FindingEvaluation"]
 
 logger = logging.getLogger(__name__)
 
 
-class FindingEvaluation:
+class FindingEvaluation(EpochHandler):
     """Judge the findings of every mammogram that an evaluator sees.
 
     `val_sensitivity` comes into `engine.state.metrics`: part of the masses that a finding's centre lies in, at one
@@ -38,13 +39,7 @@ class FindingEvaluation:
         self.dataset_dir, self.findings_key = dataset_dir, findings_key
         self._reset()
 
-    def attach(self, engine: Engine) -> None:
-        """Attach to an evaluator."""
-        engine.add_event_handler(Events.EPOCH_STARTED, self._reset)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self._update)
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self._complete)
-
-    def _reset(self, *_: object) -> None:
+    def _reset(self) -> None:
         self.rows: list[dict[str, Any]] = []
         self.judged: list[Any] = []
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import ignite.distributed as idist
 import numpy as np
 import torch
-from ignite.engine import Engine, Events
+from ignite.engine import Engine
 from monai.utils import convert_to_numpy, convert_to_tensor
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import write_atomically
 from monai_rescunet.decisions.thresholds import save_thresholds
+from monai_rescunet.handlers.epoch import EpochHandler
 from monai_rescunet.training.processes import gather_in_turn
 from monai_rescunet.transforms.histogram import GREY_LEVELS, histogram, quantise
 from monai_rescunet.transforms.otsu import thresholds_of_histogram
@@ -24,7 +25,7 @@ __all__ = ["FitThresholds", "SaveMaps"]
 logger = logging.getLogger(__name__)
 
 
-class SaveMaps:
+class SaveMaps(EpochHandler):
     """Keep every region of interest with its truth and its map M in `maps.npz`, in the order of `per_image.csv`.
 
     The file holds three arrays `(masses, columns, rows)`, uint8: `image` (0 to 255 for 0 to 1), `truth` (the label map)
@@ -37,12 +38,6 @@ class SaveMaps:
     def __init__(self, output_dir: str | Path) -> None:
         self.path = Path(output_dir) / "maps.npz"
 
-    def attach(self, engine: Engine) -> None:
-        """Attach to an evaluator."""
-        engine.add_event_handler(Events.EPOCH_STARTED, self._reset)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self._update)
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self._write)
-
     def _reset(self) -> None:
         self.masses: list[list[np.ndarray]] = []
 
@@ -51,7 +46,7 @@ class SaveMaps:
             values = (quantise(output["image"].clamp(0, 1)), output["label"], quantise(output["pred"]))
             self.masses.append([convert_to_numpy(value)[0].astype(np.uint8) for value in values])
 
-    def _write(self) -> None:
+    def _complete(self, engine: Engine) -> None:
         image, truth, levels = map(np.stack, zip(*gather_in_turn(self.masses), strict=True))
         if idist.get_rank() == 0:
             content = BytesIO()
@@ -59,7 +54,7 @@ class SaveMaps:
             write_atomically(self.path, content.getvalue())
 
 
-class FitThresholds:
+class FitThresholds(EpochHandler):
     """Fit lambda1 and lambda2 of mode `fixed` on all maps that an evaluator sees, and keep them beside the weights.
 
     Several processes fit them together, and the first one writes.
@@ -73,12 +68,6 @@ class FitThresholds:
     def __init__(self, checkpoint: str | Path) -> None:
         self.checkpoint = checkpoint
 
-    def attach(self, engine: Engine) -> None:
-        """Attach to an evaluator."""
-        engine.add_event_handler(Events.EPOCH_STARTED, self._reset)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self._update)
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self._fit)
-
     def _reset(self) -> None:
         self.masses, self.counts = 0, torch.zeros(1, GREY_LEVELS, dtype=torch.int64)
 
@@ -87,7 +76,7 @@ class FitThresholds:
             self.masses += 1
             self.counts += histogram(convert_to_tensor(output["pred"], track_meta=False).reshape(1, -1)).cpu()
 
-    def _fit(self) -> None:
+    def _complete(self, engine: Engine) -> None:
         masses, counts = sum(gather_in_turn([self.masses])), sum(gather_in_turn([self.counts]))
         try:
             lambda1, lambda2 = thresholds_of_histogram(counts)
