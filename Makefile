@@ -34,6 +34,9 @@ $(STAMP): pyproject.toml constraints.txt
 run: $(STAMP)  ## find, outline and classify the masses of DATA=folder, or of six mammograms when none is named
 	$(BIN)/monai-rescunet prepare folder --out "$$OUT_TYPED/datalist.json" -- "$${DATA_TYPED:-$(EXAMPLES)}" \
 	  || [ $$? -eq 3 ]  # done, but for what it says to have left out
+	@# MONAI takes what begins with % for a place in another config, before anything here is asked
+	case "$$DATA_TYPED" in %*) DATA_TYPED="./$$DATA_TYPED";; esac; \
+	case "$$OUT_TYPED" in %*) OUT_TYPED="./$$OUT_TYPED";; esac; \
 	$(BIN)/python -W ignore -m monai.bundle run --config_file bundle/configs/inference.yaml \
 	  --meta_file bundle/configs/metadata.json --logging_file bundle/configs/logging.conf --bundle_root bundle \
 	  --dataset_dir="$${DATA_TYPED:-$(EXAMPLES)}" --datalist="$$OUT_TYPED/datalist.json" --output_dir="$$OUT_TYPED"

@@ -52,6 +52,13 @@ def test_results_are_shown_as_a_table(tmp_path):
     assert "area_mm2" not in output
 
 
+def test_images_of_one_name_are_shown_with_their_folders(tmp_path):
+    table = pd.DataFrame({"image": ["a/x.png", "b/x.png", "b/x.png"], "decision": ["benign"] * 3})
+    table.to_csv(tmp_path / "results.csv", index=False)
+    output = run("show", str(tmp_path / "results.csv")).output
+    assert (output.count("a/x.png"), output.count("b/x.png")) == (1, 2)
+
+
 def test_an_image_without_a_finding_is_no_mass_and_no_all_clear(tmp_path):
     columns = {"box": ["1.4 2 3 4", "1 2 3 4", ""], "found": [0.8, None, 0.1]}
     decisions = ["benign", "malignant", "no finding"]

@@ -118,6 +118,9 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
         )
     told = [name for name in _SHOWN if name in table and table[name].notna().any()]
     columns = {name: _FORMATS.get(name, str) for name in told if name != "mass" or table[name].any()}
+    paths = set(table["image"].dropna())
+    if len({Path(path).name for path in paths}) < len(paths):
+        columns["image"] = str  # with its folders
     view = Table(*columns)
     for row in table[list(columns)].to_dict("records"):
         cells = ["" if pd.isna(row[name]) else escape(form(row[name])) for name, form in columns.items()]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 EMPTY_MASK = "the mask is empty; expected at least one pixel of a mass: correct the mask or leave it out"
+DAMAGED = "the file is damaged or of a kind that is not read"
+UNANSWERED = "the network has no answer for it: its grey levels or the weights are damaged"
 
 
 class InputError(ValueError):
@@ -38,12 +40,13 @@ class LeftOutError(InputError):
         self.left_out, self.results = list(left_out), list(results)
 
 
-def fault_of(error: BaseException, name: str) -> InputError:
+def fault_of(error: BaseException, name: str, remedy: str = DAMAGED) -> InputError:
     """Return the `InputError` behind an error that one image raised, or one that tells of it in a line.
 
     Args:
         error: of any kind: a library's own says nothing of the file.
         name: of the image.
+        remedy: what is the matter then, or what to do.
     """
     fault = input_error_behind(error)
     if fault is not None:
@@ -52,6 +55,6 @@ def fault_of(error: BaseException, name: str) -> InputError:
     while first.__cause__ is not None:  # MONAI wraps what a transform raises
         first = first.__cause__
     reason = " ".join(f"{type(first).__name__}: {first}".split())
-    fault = InputError(f"{name}: cannot be analysed ({reason}); the file is damaged or of a kind that is not read")
+    fault = InputError(f"{name}: cannot be analysed ({reason}); {remedy}")
     fault.__cause__ = error
     return fault

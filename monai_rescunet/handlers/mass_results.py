@@ -14,7 +14,7 @@ from ignite.engine import Engine, Events
 from monai.data import partition_dataset
 from PIL import Image
 
-from monai_rescunet.core.errors import InputError, fault_of
+from monai_rescunet.core.errors import UNANSWERED, InputError, fault_of
 from monai_rescunet.core.files import relative_name, write_atomically
 from monai_rescunet.core.provenance import Provenance
 from monai_rescunet.core.result_names import DICOM_SUFFIXES, OVERLAY_SUFFIX, TABLE
@@ -163,14 +163,17 @@ class SaveMassResults(LeftOut):
         return done
 
     def _update(self, engine: Engine) -> None:
-        image: ImageOfMasses = engine.state.batch
+        image, answers = engine.state.batch, engine.state.output
         canvas, name = image.entry["canvas"], relative_name(image.path, self.dataset_dir)
         label_map = self._label_map(name, canvas.meta)
-        rows = [
-            mass_row(name, canvas.meta, entry, output, self.calibration, label_map)
-            for entry, output in zip(image.masses, engine.state.output, strict=True)
-        ]
-        self._finish(ImageResult(image.path, canvas, rows, [output["outline"] for output in engine.state.output]))
+        faults = [fault_of(answer["error"], image.path, UNANSWERED) for answer in answers if "error" in answer]
+        if faults and self.strict:
+            raise faults[0]
+        self.leave_out([str(fault) for fault in faults])
+        judged = [pair for pair in zip(image.masses, answers, strict=True) if "error" not in pair[1]]
+        rows = [mass_row(name, canvas.meta, mass, output, self.calibration, label_map) for mass, output in judged]
+        if rows:
+            self._finish(ImageResult(image.path, canvas, rows, [output["outline"] for _, output in judged]))
 
     def without_masses(self, image: ImageOfMasses) -> None:
         """Write that nothing was found in an image; its `found` is the highest confidence that was seen."""

@@ -1,6 +1,6 @@
 """Transforms in MONAI's array and dictionary forms."""
 
-from monai_rescunet.transforms.each_mass import EachMassd
+from monai_rescunet.transforms.each_mass import EachMassd, LenientCompose
 from monai_rescunet.transforms.encoding import (
     EncodeMixedSupervision,
     EncodeMixedSupervisiond,
@@ -23,6 +23,7 @@ __all__ = [
     "EncodeMixedSupervision",
     "EncodeMixedSupervisiond",
     "KeepOwnMassd",
+    "LenientCompose",
     "ModifiedOtsu",
     "ModifiedOtsud",
     "OtsuResult",

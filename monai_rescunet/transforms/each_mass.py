@@ -10,7 +10,7 @@ from monai.transforms import Compose, Transform
 
 from monai_rescunet.core.errors import fault_of
 
-__all__ = ["EachMassd"]
+__all__ = ["EachMassd", "LenientCompose"]
 
 
 class EachMassd(Transform):
@@ -56,3 +56,24 @@ class EachMassd(Transform):
             return {**mass, "error": fault_of(error, str(name))}
         own = {*mass, *self.drop_keys}
         return {key: value for key, value in prepared.items() if key not in shared or key in own}
+
+
+class LenientCompose(Transform):
+    """Apply transforms to a network's answer for one mass; an error is the fault of that mass alone.
+
+    Where one of them fails, as `ModifiedOtsud` does on NaN, the answer becomes a dictionary of `error` alone: what was
+    raised.
+
+    Args:
+        transforms: as MONAI's `Compose` has them.
+    """
+
+    def __init__(self, transforms: Callable[..., Any] | Sequence[Callable[..., Any]]) -> None:
+        self.transforms = Compose(transforms)
+
+    def __call__(self, data: Any) -> Any:
+        """Return what the transforms make of an answer."""
+        try:
+            return self.transforms(data)
+        except Exception as error:
+            return {"error": error}

@@ -136,7 +136,7 @@ def test_what_a_component_is_given_besides_goes_to_its_constructor():
 NAMES = ("set#2", "2024", "1e3", "None", "a,b", "@home", "$x", "[1]", "it's", "true", "a::b", "b c#d")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "./%x", "5%"])
 def test_paths_of_the_command_line_are_what_was_typed(typed, name):
     paths = ("dataset_dir", "output_dir", "checkpoint", "datalist")
     parser = typed(INFER, arguments=[word for path in paths for word in (f"--{path}", name)])
@@ -151,7 +151,7 @@ def test_a_hash_that_monai_has_replaced_is_not_taken_for_a_path():
     assert workflow(TRAIN, dataset_dir=literal("set#2")).parser.get_parsed_content("dataset_dir") == "set#2"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "%x"])
 def test_predict_reads_and_writes_in_any_folder(tmp_path, monkeypatch, phantoms, name):
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).mkdir()

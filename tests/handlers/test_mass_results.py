@@ -284,6 +284,24 @@ def test_what_cannot_be_written_costs_its_image_alone(tmp_path, write_png, monke
     assert [Path(name).name for name in table(tmp_path / "strict").image] == ["a.png"]
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_mass_that_the_network_has_no_answer_for_costs_that_mass_alone(tmp_path, write_png, strict):
+    images = [write_png(GREY, f"{name}.png") for name in "abc"]
+    unanswered = A_MASS[0], {"error": ValueError("the map has NaN")}
+    asked = [(images[0], A_MASS, unanswered), (images[1], unanswered), (images[2], A_MASS)]
+    told = "b.png: cannot be analysed (ValueError: the map has NaN); the network has no answer for it"
+    if strict:
+        with pytest.raises(InputError, match=r"a\.png: cannot be analysed \(ValueError: the map has NaN"):
+            save(tmp_path / "out", *asked, strict=True)
+        return
+    handler = save(tmp_path / "out", *asked)
+    assert table(tmp_path / "out")[["image", "mass"]].to_numpy().tolist() == [[str(images[0]), 0], [str(images[2]), 0]]
+    with pytest.raises(LeftOutError, match="2 of 4 masses were left out") as caught:
+        handler.check()
+    assert told in caught.value.left_out[1]
+    assert not (tmp_path / "out" / "b_label.png").exists()
+
+
 def test_several_runs_share_the_images_and_the_next_one_has_one_table_of_them(tmp_path, write_png):
     images = [(write_png(GREY, f"{name}.png"), A_MASS) for name in "abcde"]
     save(tmp_path / "one", *images, dataset_dir=tmp_path)

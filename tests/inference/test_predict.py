@@ -20,6 +20,7 @@ from monai_rescunet import predict
 from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.core.errors import InputError, LeftOutError
 from monai_rescunet.data import make_phantom
+from monai_rescunet.training.inferers import AutocastInferer
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +133,22 @@ def test_one_unreadable_image_leaves_the_others_their_results(phantom, tmp_path,
     assert all(row["mask"].shape == (640, 500) for row in raised.value.results)
     images = pd.read_csv(tmp_path / "results.csv").image
     assert [Path(image).name for image in images] == names[1:]
+
+
+def test_an_image_that_the_network_answers_with_nan_leaves_the_others_their_results(phantom, monkeypatch):
+    """Whatever the reason: here the network does so at its second call."""
+    folder, _, box = phantom
+    forward, seen = AutocastInferer.__call__, []
+
+    def second_is_nan(self, *args, **kwargs):
+        seen.append(forward(self, *args, **kwargs))
+        return seen[-1] * (float("nan") if len(seen) == 2 else 1)
+
+    monkeypatch.setattr(AutocastInferer, "__call__", second_is_nan)
+    with pytest.raises(LeftOutError, match="1 of 3 masses were left out") as caught:
+        predict([folder / name for name in FILES[:3]], box=box)
+    assert "deep.png: cannot be analysed (ValueError: the map has NaN" in caught.value.left_out[0]
+    assert [Path(row["image"]).name for row in caught.value.results] == ["grey.png", "mono2.dcm"]
 
 
 def test_strict_stops_at_the_first_unreadable_image(phantom, tmp_path):

@@ -32,6 +32,8 @@ __all__ = [
     "why_unreadable",
 ]
 
+MOST_LEVEL = 1e15  # whose square single precision still holds
+
 # every LoadImage builds all of MONAI's readers, one of which tells of a GPU decoder that is not used here
 warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
 logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
@@ -85,14 +87,27 @@ def read_mammogram(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     try:
         read = {"dicom": read_mammogram_dicom, "nifti": read_nifti}.get(kind, read_picture)
         array, meta = read(path)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise InputError(f"{path}: holds NaN or infinite values; expected finite grey levels")
+        if array.dtype.kind == "f":
+            _check_levels(array, path)
         return array, meta
     except InputError:
         raise
     except Exception as error:  # a decoder's own error says nothing of the file
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: cannot be decoded as {kind} ({reason}); the file is cut off or damaged") from error
+
+
+def _check_levels(array: np.ndarray, path: Path) -> None:
+    """Refuse floating-point grey levels that are none, or that single precision, in which networks count, mixes up."""
+    low, high = float(array.min()), float(array.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise InputError(f"{path}: holds NaN or infinite values; expected finite grey levels")
+    largest = max(abs(low), abs(high))
+    if largest > MOST_LEVEL or 0 < largest < 1 / MOST_LEVEL:
+        raise InputError(
+            f"{path}: its grey levels go from {low:g} to {high:g}, out of reach of single precision; expected some "
+            f"between 1/{MOST_LEVEL:g} and {MOST_LEVEL:g}: scale them"
+        )
 
 
 def mammogram_picture(path: Path) -> np.ndarray:

@@ -51,8 +51,8 @@ def read_tiff(path: Path) -> np.ndarray:
             raise InputError(f"{path}: holds {frames} frames; expected a single image: save the frame that counts")
         try:
             array = page.asarray()
-        except ValueError as error:
-            if "imagecodecs" not in str(error):
+        except (ValueError, ImportError) as error:
+            if isinstance(error, ValueError) and "imagecodecs" not in str(error):
                 raise
             return _through_pillow(path, page)
         array = np.moveaxis(array, 0, -1) if page.axes == "SYX" else array
@@ -109,7 +109,13 @@ def _through_pillow(path: Path, page: TiffPage) -> np.ndarray:
             "would be read with 8: save it as one channel, or uncompressed"
         )
     with Image.open(path, formats=("TIFF",)) as image:
-        image.load()
+        try:
+            image.load()
+        except OSError as error:  # Pillow's own says neither
+            raise InputError(
+                f"{path}: cannot be decoded: it is cut off, or nothing here reads its compression "
+                f"({page.compression!s}): save it uncompressed"
+            ) from error
         array = pillow_grey(image, path)
         wide = image.mode not in ("1", "L")  # Pillow inverts those
     return _inverted(array, page.bitspersample, path) if wide and page.photometric == WHITE_IS_ZERO else array

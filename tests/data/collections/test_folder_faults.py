@@ -75,7 +75,7 @@ def test_training_and_testing_folders_of_one_name_are_told_apart(tmp_path, write
     assert masks_of(prepare_folder([tmp_path])) == {"imagesTr/a.png": "labelsTr/a.png", "imagesTs/a.png": None}
 
 
-@pytest.mark.parametrize("mask", ["truth/a.png", "images/a-drawn.png", "images/a.tif"])
+@pytest.mark.parametrize("mask", ["truth/a.png", "images/a-drawn.png", "images/amask.png", "images/a.tif"])
 def test_what_looks_like_a_mask_is_no_mammogram_and_its_image_is_not_taken_alone(tmp_path, write, mask):
     write("images/a.png", "images/b.png")
     write(mask, array=MASK)
@@ -371,3 +371,23 @@ def test_a_folder_given_by_a_link_keeps_the_name_of_the_link(tmp_path, write):
     report = prepare_folder([tmp_path / "study"])
     assert report.dataset_dir == tmp_path / "study"
     assert "SMITH" not in f"{report.summary()} {report.problems} {report.entries}"
+
+
+@pytest.mark.parametrize("kind", ["dicom", "nifti", "no geometry"])
+def test_a_mask_whose_columns_are_the_images_rows_is_taken_where_both_headers_say_so(write, tmp_path, kind):
+    across = np.eye(4)[:, [1, 0, 2, 3]]
+    if kind == "dicom":
+        for name, pixels, axes in (("images", PICTURE, [1, 0, 0, 0, 1, 0]), ("masks", MASK.T, [0, 1, 0, 1, 0, 0])):
+            plane = {"ImagePositionPatient": [0, 0, 0], "ImageOrientationPatient": axes}
+            write_mammogram(tmp_path / name / "a.dcm", pixels.astype(np.uint16), bits=8, **plane)
+    else:
+        write("images/a.nii.gz" if kind == "nifti" else "images/a.png")
+        (tmp_path / "masks").mkdir()
+        nibabel.save(nibabel.Nifti1Image(MASK, across), tmp_path / "masks" / "a.nii.gz")
+    if kind == "no geometry":
+        with pytest.raises(InputError, match=r"the mask a\.nii\.gz has \(20, 30\) pixels and the image \(30, 20\)"):
+            prepare_folder([tmp_path])
+        return
+    report = prepare_folder([tmp_path])
+    assert report.problems == []
+    assert "label" in report.entries[0]

@@ -238,3 +238,18 @@ def test_signed_levels_have_a_picture(tmp_path):
         array, picture = read_all_ways(write_mammogram(tmp_path / "a.dcm", signed, **window))
         assert np.array_equal(array, signed.T)
         assert agree(array, picture) > 0.99
+
+
+@pytest.mark.parametrize(("shape", "photometric"), [("INVERSE", "MONOCHROME2"), ("IDENTITY", "MONOCHROME1")])
+def test_a_presentation_lut_that_contradicts_the_photometric_interpretation_is_told(
+    tmp_path, caplog, shape, photometric
+):
+    for told in (shape, {"INVERSE": "IDENTITY", "IDENTITY": "INVERSE"}[shape]):
+        caplog.clear()
+        path = write_mammogram(
+            tmp_path / "a.dcm", PIXELS, PhotometricInterpretation=photometric, PresentationLUTShape=told
+        )
+        read_mammogram(path)
+        assert (f"Presentation LUT Shape (2050,0020) {told} contradicts {photometric}" in caplog.text) == (
+            told == shape
+        )

@@ -151,3 +151,21 @@ def test_other_formats_are_not_opened_at_all(tmp_path, kind, monkeypatch):
     assert image_format(path) is None
     with pytest.raises(InputError, match=r"a\.png: it is .*(expected DICOM|save it as PNG)"):
         read(path)
+
+
+def test_a_compression_that_nothing_here_reads_is_told_by_name(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, DEEP)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages.first.tags["Compression"].overwrite(50000)  # Zstandard
+    with pytest.raises(InputError, match=r"a\.tif: .* nothing here reads its compression \(50000\): save it uncompr"):
+        read_mammogram(path)
+
+
+@pytest.mark.parametrize(("kind", "factor"), [(np.float64, 1e300), (np.float32, 1e33), (np.float64, 1e-300)])
+def test_levels_that_single_precision_mixes_up_are_refused(tmp_path, kind, factor):
+    tifffile.imwrite(tmp_path / "a.tif", DEEP.astype(kind) * kind(factor))
+    with pytest.raises(InputError, match=r"a\.tif: its grey levels go from .* out of reach .*: scale them"):
+        read_mammogram(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "b.tif", DEEP.astype(kind) * kind(1e-9))
+    assert np.array_equal(read(tmp_path / "b.tif"), DEEP.astype(kind) * kind(1e-9))

@@ -6,14 +6,18 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+from monai.data import MetaTensor
+
 from monai_rescunet.core.classes import CLASS_VALUES
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.collections.folder.names import name_below, own_case
 from monai_rescunet.data.collections.report import Entry
 from monai_rescunet.data.collections.tables import Rows, read_csv_rows
 from monai_rescunet.data.datalists.entries import FINDINGS, MASS, NO_MASS, path_below
-from monai_rescunet.data.readers.mammogram import image_format, image_size
+from monai_rescunet.data.readers.mammogram import image_format, image_size, read_mammogram
 from monai_rescunet.transforms.boxes import check_box
+from monai_rescunet.transforms.lay_mask import lay_mask
 
 __all__ = ["CORNERS", "Refused", "check_mask", "find_table", "from_box", "from_label", "read_boxes", "read_labels"]
 
@@ -164,19 +168,26 @@ def from_box(root: Path, row: dict[str, str], known: dict[str, list[Entry]], ref
 
 
 def check_mask(image: Path, mask: Path) -> None:
-    """Refuse a mask of another size than its image; a NIfTI file's columns may be its image's rows, which it says.
+    """Refuse a mask of another size than its image; its columns may be the image's rows, where both headers say so.
 
     Raises:
-        InputError: the sizes differ, or one cannot be read.
+        InputError: the sizes differ, or one cannot be read, or the headers say that the mask lies elsewhere.
     """
     sizes = image_size(image), image_size(mask)
-    if sizes[0] == sizes[1][::-1] and image_format(mask) == "nifti":
-        return
-    if sizes[0] != sizes[1]:
+    if sizes[0] != sizes[1] and not (sizes[0] == sizes[1][::-1] and _lies_across(mask, image)):
         raise InputError(
             f"the mask {mask.name} has {sizes[1]} pixels and the image {sizes[0]} (columns, rows): "
             "they must be of one size"
         )
+
+
+def _lies_across(mask: Path, image: Path) -> bool:
+    """Return whether a mask is laid over its image by their geometry."""
+    of_mask, of_image = (
+        MetaTensor(np.ascontiguousarray(array)[None].astype(np.float32), affine=meta["affine"], meta=meta)
+        for array, meta in map(read_mammogram, (mask, image))
+    )
+    return lay_mask(of_mask, of_image).shape == of_image.shape
 
 
 def _box(row: dict[str, str], image: Path) -> list[float]:

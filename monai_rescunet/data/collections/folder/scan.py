@@ -15,7 +15,6 @@ from monai_rescunet.data.readers.mammogram import image_stem
 
 __all__ = ["Scan", "scan_folder"]
 
-BETWEEN_NAMES = "_-. ("  # what stands between an image's name and what is added for its mask
 OVERLAY_STEM = OVERLAY_SUFFIX.split(".")[0]
 RESULT_STEMS = (*(suffix.split(".")[0] for suffix in LABEL_SUFFIXES), OVERLAY_STEM)
 TEXTS = (".csv", ".json", ".md", ".txt", ".xml")
@@ -111,7 +110,7 @@ def _pictures(images: list[Path], collector: Collector) -> list[Path]:
     left_out: set[Path] = set()
     for image in images:
         stem = image_stem(image).casefold()
-        shorter = [stem[:end] for end, letter in enumerate(stem) if letter in BETWEEN_NAMES]
+        shorter = [stem[:end] for end in range(1, len(stem))]  # a_m, a-mask, amask of a
         beside = [other for name in shorter for other in by_stem.get(name, ()) if other.parent == image.parent]
         others = [other for other in (*by_stem[stem], *beside) if other != image]
         if not others:

@@ -25,6 +25,7 @@ DECODERS = {
     "JPEG": "pillow",
 }
 OVERLAY_GROUPS = range(0x6000, 0x6020, 2)
+SHAPES = {"IDENTITY": "MONOCHROME2", "INVERSE": "MONOCHROME1"}  # the one that goes with each (PS3.3, C.8.11.3)
 FAR = 1e7  # beyond every stored value, so that a window shows there its darkest and its brightest
 
 
@@ -90,6 +91,11 @@ class Greys:
         )
         self.padding = self._padding()
         self.inverted = self._inverted()
+        shape, photometric = str(dataset.get("PresentationLUTShape") or ""), dataset.PhotometricInterpretation
+        if shape in SHAPES and SHAPES[shape] != photometric:
+            logger.warning(
+                "%s: Presentation LUT Shape (2050,0020) %s contradicts %s, which is followed", path, shape, photometric
+            )
 
     def levels(self, cells: np.ndarray) -> np.ndarray:
         """Return the network's grey levels of cells as `decode` gives them, or of a part: of their shape and bytes.
