@@ -16,9 +16,12 @@ __all__ = ["MixedSupervisionLoss"]
 class MixedSupervisionLoss(nn.Module):
     """Binary cross-entropy of the grey map (paper, equation 2), and that of the class at an image head's logit.
 
+    An image's class is that of the mass nearest to its centre: a region of interest lies round its own mass, and what
+    reaches in from the side may be another one, of the other class.
+
     Args:
-        levels: targets of background, benign and malignant mass. An image's class is that of the highest target in it;
-            levels that do not tell the classes apart leave the image head without a target.
+        levels: targets of background, benign and malignant mass. Levels that do not tell the classes apart leave the
+            image head without a target.
         image_head: the head, or None for the paper's loss alone.
         image_weight: weight of the head's term; 0 leaves it out.
     """
@@ -41,8 +44,17 @@ class MixedSupervisionLoss(nn.Module):
             if isinstance(self.image_head, ImageHead):
                 self.image_head.forget()
             return loss
-        highest = target.flatten(1).amax(dim=1)
-        has_mass = highest >= self.benign
-        malignant = (highest > (self.benign + self.malignant) / 2).float()
+        has_mass = target.flatten(1).amax(dim=1) >= self.benign
+        malignant = (self._of_own_mass(target) > (self.benign + self.malignant) / 2).float()
         of_images = F.binary_cross_entropy_with_logits(self.image_head(), malignant, weight=has_mass.float())
         return torch.add(loss, of_images, alpha=self.image_weight)
+
+    def _of_own_mass(self, target: Tensor) -> Tensor:
+        """Return the target of the mass pixel nearest to each image's centre, `(B,)`; any where there is no mass."""
+        distances = torch.zeros(target.shape[2:], device=target.device)
+        for axis, length in enumerate(target.shape[2:]):
+            offset = torch.arange(length, device=target.device) - (length - 1) / 2
+            distances += (offset**2).reshape(-1, *[1] * (target.ndim - 3 - axis))
+        flat = target.flatten(1)
+        nearest = torch.where(flat >= self.benign, distances.flatten(), torch.inf).argmin(dim=1, keepdim=True)
+        return flat.gather(1, nearest)[:, 0]

@@ -10,13 +10,16 @@ import pandas as pd
 import pytest
 import torch
 from finding.pictures import MASS, SIZE, mammogram
-from monai.bundle import ConfigParser
+from ignite.engine import Engine
+from monai.bundle import ConfigParser, ConfigWorkflow
 from PIL import Image
 
 from monai_rescunet.core.bundle_root import bundle_root
-from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.errors import InputError, input_error_behind
 from monai_rescunet.data import mammograms, prepare_folder, read_datalist, write_datalist
+from monai_rescunet.handlers import SeedEpochs
 
+SEED = SeedEpochs.__call__
 CONFIGS = bundle_root() / "configs"
 TINY = {
     "finder_features": [4, 4, 4], "frame_size": [32, 64], "batch_size": 2, "val_interval": 2, "max_epochs": 2,
@@ -77,16 +80,97 @@ def test_entries_that_do_not_say_where_a_mass_is_are_refused(entries, told):
         mammograms(entries)
 
 
-def test_interrupted_training_goes_on_to_the_same_weights(folder, tmp_path):
+def interrupt(monkeypatch, epoch: int) -> None:
+    """Let trainings end at the start of an epoch, as a machine that is switched off does."""
+
+    def seed(self: SeedEpochs, engine: Engine) -> None:
+        if engine.state.epoch == epoch:
+            raise KeyboardInterrupt
+        SEED(self, engine)
+
+    monkeypatch.setattr(SeedEpochs, "__call__", seed)
+
+
+def refusal(folder: Path, out: Path, *overlays: str, **settings: Any) -> str:
+    """Return the one line that a run ends with."""
+    with pytest.raises((InputError, RuntimeError)) as caught:
+        run(folder, out, *overlays, **settings)
+    fault = input_error_behind(caught.value)
+    assert fault is not None
+    return str(fault)
+
+
+def test_interrupted_training_goes_on_to_the_same_weights(folder, tmp_path, monkeypatch):
     run(folder, tmp_path / "whole", fold=0)
-    run(folder, tmp_path / "parts", fold=0, **{"train#trainer#max_epochs": 1})
-    with pytest.raises(RuntimeError):
-        run(folder, tmp_path / "parts", fold=0)
+    with monkeypatch.context() as patch:
+        interrupt(patch, epoch=2)
+        with pytest.raises((KeyboardInterrupt, RuntimeError)):
+            run(folder, tmp_path / "parts", fold=0)
+    assert "holds the checkpoints of an earlier training" in refusal(folder, tmp_path / "parts", fold=0)
     run(folder, tmp_path / "parts", fold=0, resume=True)
 
     whole, parts = (torch.load(tmp_path / name / "model.pt", weights_only=True) for name in ("whole", "parts"))
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[key], parts[key]) for key in whole)
+
+
+def test_training_is_resumed_with_the_recipe_of_then_alone(folder, tmp_path):
+    run(folder, tmp_path, fold=0, max_epochs=1)
+    for name, value, before in (
+        ("max_epochs", 2, "1"),
+        ("optimizer#betas", [0.8, 0.9], "not set"),
+        ("train#random_transforms#0#prob", 0.5, "1.0"),
+        ("frame_size", [64, 64], "[32, 64]"),
+        ("pretrained", str(tmp_path / "model.pt"), "None"),
+    ):
+        told = refusal(folder, tmp_path, **{"fold": 0, "resume": True, "max_epochs": 1, name: value})
+        assert f"{name} was {before} and is {value!r}" in told
+    elsewhere = {"cache_rate": 0.5, "val_interval": 9, "find_threshold": 0.1}
+    run(folder, tmp_path, fold=0, max_epochs=1, resume=True, **elsewhere)
+
+
+@pytest.mark.parametrize("overlays", [(), ("evaluate_finder.yaml",)])
+def test_without_data_it_can_be_looked_at_and_says_so_when_it_is_run(folder, tmp_path, overlays):
+    made = ConfigWorkflow(
+        config_file=[str(CONFIGS / name) for name in ("train_finder.yaml", *overlays)],
+        logging_file=False,
+        workflow_type="train",
+        dataset_dir=str(tmp_path),
+        **TINY,
+    )
+    made.initialize()
+    assert made.check_properties() == []
+    assert made.train_dataset_data == []
+    assert "datalist.json: cannot be read (No such file" in refusal(tmp_path, tmp_path / "out", *overlays)
+    purpose = "judge" if overlays else "train on"
+    fold = "none" if overlays else "all"
+    told = refusal(folder, tmp_path / "out", *overlays, fold=fold)
+    assert f"no mass to {purpose} in section 'training' with fold {fold!r}" in told
+
+
+def test_max_epochs_and_data_set_as_monais_properties_are_trained_with(folder, tmp_path):
+    images = mammograms(read_datalist(folder / "datalist.json", folder))
+    for number, (epochs, chosen) in enumerate([(1, images[:2]), (3, images[:2]), (1, images[1:3])]):
+        made = ConfigWorkflow(
+            config_file=str(CONFIGS / "train_finder.yaml"),
+            logging_file=False,
+            workflow_type="train",
+            dataset_dir=str(folder),
+            datalist="nowhere.json",
+            output_dir=str(tmp_path / str(number)),
+            **TINY,
+        )
+        made.max_epochs, made.train_dataset_data, made.val_dataset_data = epochs, chosen, images[2:]
+        made.initialize()
+        made.run()
+        assert made.trainer.state.epoch_length == 1
+        assert made.parser.get_parsed_content("lr_scheduler").total_steps == max(6, epochs)
+        assert made.parser.get_parsed_content("lr_scheduler").last_epoch == epochs
+    entries = [
+        torch.load(next((tmp_path / name).glob("checkpoint*")), weights_only=True)["trained_with"]["training_entries"]
+        for name in "02"
+    ]
+    assert entries[0] != entries[1]
 
 
 def test_evaluation_writes_every_mammogram_of_the_fold(folder, tmp_path):

@@ -39,10 +39,13 @@ def test_without_a_head_it_is_the_papers_loss():
     assert torch.equal(MixedSupervisionLoss(LEVELS, FixedHead(), image_weight=0)(logits, target), expected)
 
 
-def test_the_heads_class_is_the_highest_of_the_image_and_an_image_without_mass_has_none():
+@pytest.mark.parametrize("volume", [False, True])
+def test_the_heads_class_is_that_of_the_mass_in_the_middle_and_an_image_without_mass_has_none(volume):
     _, target = batch()
     logits = torch.zeros(4, 1, 64, 64)
-    by_hand = sum(F.softplus(torch.tensor(z)) for z in (-1.0, -2.0, -3.0)) / 4  # benign, malignant, malignant, none
+    if volume:
+        target, logits = target[..., None].repeat(1, 1, 1, 1, 3), logits[..., None].repeat(1, 1, 1, 1, 3)
+    by_hand = sum(F.softplus(torch.tensor(z)) for z in (-1.0, -2.0, 3.0)) / 4  # benign, malignant, benign, none
     loss = MixedSupervisionLoss(LEVELS, FixedHead(), image_weight=0.5)(logits, target)
     assert float(loss) == pytest.approx(float(F.binary_cross_entropy_with_logits(logits, target) + 0.5 * by_hand))
 

@@ -207,6 +207,7 @@ def describe_entries(entries: Sequence[Entry], dataset_dir: str | Path) -> str:
         + [entry.get(key) for key in ("box", "point", "class")]
         + [[place(other[key]) if key in other else None for key in MASK_KEYS] for other in entry.get("others", ())]
         + [other.get("class") for other in entry.get("others", ())]
+        + [entry[key] for key in ("boxes", "ignored") if key in entry]
         for entry in entries
     ]
     return f"{len(entries)} masses, SHA-256 {hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:12]}"
