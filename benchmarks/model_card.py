@@ -61,9 +61,9 @@ def judged(dataset_dir: str, datalist: str, runs: Path, box_jitter: float, overl
         workflow.initialize()
         workflow.run()
         results = workflow.parser.get_parsed_content("results")
-        for row, mask in zip(results.rows, results.masks, strict=True):
-            image = np.asarray(LoadImage(reader=MammogramReader)(Path(dataset_dir) / row["image"]))
-            rows.append(row | features(image, mask))
+        for found in results.found:
+            image = np.asarray(LoadImage(reader=MammogramReader)(found.path))
+            rows += [row | features(image, outline.whole(found.canvas.size)) for row, outline in found.masses()]
     entries = pd.DataFrame(read_datalist(datalist, dataset_dir))
     entries["image"] = [relative_name(path, dataset_dir) for path in entries["image"]]
     table = pd.DataFrame(rows).merge(entries[["image", "mass", "class", "case", "fold", "collection", "label"]])

@@ -36,19 +36,20 @@ class Provenance:
         return ", ".join([__version__[:room], *parts])
 
 
-def read_provenance(checkpoint: str | Path, bundle: str | Path) -> Provenance:
+def read_provenance(checkpoint: str | Path, bundle: str | Path, missing_ok: bool = False) -> Provenance:
     """Return what results of these weights are to be signed with.
 
     Args:
         checkpoint: the file of the weights.
         bundle: the bundle's folder, whose `configs/metadata.json` has its version.
+        missing_ok: the weights may be missing, as the finder's may where it never looks; nothing is said of them then.
 
     Raises:
-        InputError: there are no such weights, or the metadata cannot be read.
+        InputError: there are no such weights where they have to be, or the metadata cannot be read.
     """
     checkpoint, metadata = Path(checkpoint), Path(bundle) / "configs" / "metadata.json"
     try:
-        weights = digest(checkpoint)[:DIGITS]
+        weights = "" if missing_ok and not checkpoint.exists() else digest(checkpoint)[:DIGITS]
     except OSError as error:
         raise InputError(
             f"{checkpoint}: the weights cannot be read ({error.strerror}); expected a file that training wrote"

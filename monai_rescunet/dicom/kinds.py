@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from monai_rescunet.dicom.source import read_source, size_of
 from monai_rescunet.dicom.structured_report import to_structured_report
 from monai_rescunet.results.outline import outlined
 
-__all__ = ["DICOM_KINDS", "attempt_dicom_results", "check_kinds", "dicom_results"]
+__all__ = ["DICOM_KINDS", "attempt_dicom_results", "check_kinds", "content_of", "dicom_results", "without_names"]
 
 DICOM_KINDS = ("seg", "sr", "cad", "sc")
 """DICOM Segmentation, Structured Report, Mammography CAD SR, Secondary Capture."""
@@ -90,19 +91,35 @@ def attempt_dicom_results(
         try:
             if kind == "sr" and "seg" in faults:
                 raise faults["seg"]
-            made[kind] = make()
-            if made[kind] is not None:
-                contents[kind] = _content(made[kind])
+            with without_names(source, kind):
+                made[kind] = make()
+                if made[kind] is not None:
+                    contents[kind] = content_of(made[kind])
         except InputError as error:
             faults[kind] = error
-        except Exception as error:  # what the libraries raise may have a patient's name in it, and is not passed on
-            fault = InputError(
-                f"{source}: no DICOM result of the kind {kind} can be made of it ({type(error).__name__}); its header "
-                "has what the standard does not allow: export the image again, or leave the kind out"
-            )
-            fault.__cause__ = error
-            faults[kind] = fault
     return contents, faults
+
+
+@contextmanager
+def without_names(source: str | Path, kind: str) -> Iterator[None]:
+    """Turn what the libraries raise, which may have a patient's name in it, into an error that has none.
+
+    Args:
+        source: the mammogram that a result is made of.
+        kind: of `DICOM_KINDS`.
+
+    Raises:
+        InputError: what was raised, if it was one; else that no such result can be made of the source.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{source}: no DICOM result of the kind {kind} can be made of it ({type(error).__name__}); its header "
+            "has what the standard does not allow: export the image again, or leave the kind out"
+        ) from error
 
 
 def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
@@ -125,7 +142,8 @@ def _segmentation(
     return to_segmentation(source, masses, provenance=provenance) if found else None
 
 
-def _content(result: SOPClass) -> bytes:
+def content_of(result: SOPClass) -> bytes:
+    """Return a result as its file has it."""
     file = BytesIO()
     result.save_as(file, enforce_file_format=True)
     return file.getvalue()

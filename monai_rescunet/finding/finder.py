@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class Finder:
     """Find the masses of a whole mammogram.
 
     Args:
-        network: `FinderNet` or one with its maps.
+        network: `FinderNet` or one with its maps; or what makes it, called when the first mammogram is looked at.
         inferer: how the network is run, `AutocastInferer(amp=False, flips=[1])` for the shipped weights: float32, so
             that the answer is the same on every machine, and averaged over the mammogram upside down. None: once.
         frame_size: (columns, rows) that the network was trained with.
@@ -44,14 +44,14 @@ class Finder:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: nn.Module | Callable[[], nn.Module],
         inferer: Inferer | None = None,
         frame_size: Sequence[int] = (256, 448),
         device: torch.device | str = "cpu",
         checkpoint: str | Path | None = None,
         **proposals: Any,
     ) -> None:
-        self.network, self.checkpoint = network.to(device).eval(), checkpoint
+        self.network, self.checkpoint = network, checkpoint
         self.inferer, self.device = inferer, torch.device(device)
         self.frame, self.propose = BreastFrame(frame_size), ProposeMasses(**proposals)
 
@@ -66,15 +66,24 @@ class Finder:
         Raises:
             InputError: the weights are missing or damaged, or do not fit the network.
         """
-        if self.checkpoint is not None:
-            load_finder_weights(self.network, self.checkpoint)
-            self.checkpoint = None
+        network = self._ready()
         frame: MetaTensor = self.frame(image, true_size)
         placement, plain = Placement(*frame.meta["placement"]), frame.as_tensor()
         batch = plain[None].to(self.device)
         with torch.inference_mode():
-            logits = self.network(batch) if self.inferer is None else self.inferer(batch, self.network)
+            logits = network(batch) if self.inferer is None else self.inferer(batch, network)
         return self.propose(logits[0], plain, placement)
+
+    def _ready(self) -> nn.Module:
+        """Return the network with its weights."""
+        if not isinstance(self.network, nn.Module):
+            with torch.random.fork_rng(devices=[]):  # a new network's weights are random first
+                self.network = self.network()
+        if self.checkpoint is not None:
+            load_finder_weights(self.network, self.checkpoint)
+            self.checkpoint = None
+        self.network = self.network.to(self.device).eval()
+        return self.network
 
 
 class FindMassesd(MapTransform):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,14 @@ from typing import Any
 import ignite.distributed as idist
 import torch.distributed as dist
 from ignite.engine import Engine, Events
-from monai.data import partition_dataset
-from PIL import Image
 
-from monai_rescunet.core.errors import UNANSWERED, InputError, fault_of
+from monai_rescunet.core.errors import UNANSWERED, fault_of
 from monai_rescunet.core.files import relative_name, write_atomically
 from monai_rescunet.core.provenance import Provenance
 from monai_rescunet.core.result_names import DICOM_SUFFIXES, OVERLAY_SUFFIX, TABLE
 from monai_rescunet.data.datalists.lenient import ImageOfMasses, LeftOut, masses_of
+from monai_rescunet.handlers.dicom_files import dicom_contents, dicom_kinds
+from monai_rescunet.handlers.study_reports import StudyReports, done_in_whole_studies, share_of, studies_of
 from monai_rescunet.results.image_files import (
     ImageResult,
     drawn,
@@ -58,8 +58,10 @@ class SaveMassResults(LeftOut):
         keep_masks: keep what was found of each image in `found` beside what is written.
         dicom: of a DICOM image write `<stem>_seg.dcm` (Segmentation), `<stem>_sr.dcm` (Structured Report),
             `<stem>_cad.dcm` (Mammography CAD SR) and `<stem>_sc.dcm` (Secondary Capture) too: those named, of `seg`,
-            `sr`, `cad`, `sc`. They name the patient. One that cannot be made is warned of.
+            `sr`, `cad`, `sc`. They name the patient. One that cannot be made is warned of. Images of one study have one
+            `cad`, by the stem of the first, see `StudyReports`.
         provenance: the versions of bundle and weights that they are signed with.
+        finder: the versions that findings are signed with.
         settings: what the results depend on; rows of other settings are not put beside them.
         resume: leave out images whose masses have their rows already.
         strict: raise the first error of writing.
@@ -81,6 +83,7 @@ class SaveMassResults(LeftOut):
         dicom: Sequence[str] = (),
         provenance: Provenance | None = None,
         *,
+        finder: Provenance | None = None,
         settings: Mapping[str, Any] | None = None,
         resume: bool = False,
         strict: bool = False,
@@ -90,12 +93,13 @@ class SaveMassResults(LeftOut):
         self.output_dir = None if output_dir is None else Path(output_dir)
         self.dataset_dir = dataset_dir
         self.overlay, self.keep_masks, self.calibration = overlay, keep_masks, calibration
-        self.dicom, self.provenance = _dicom_kinds(dicom), provenance
+        self.dicom, self.provenance, self.finder = dicom_kinds(dicom), provenance, finder
         self.settings, self.resume, self.strict, self.share = dict(settings or {}), resume, strict, share
         self.found: list[ImageResult] = []
         self.written = 0
         self._table: ResultsTable | None = None
         self._stems: dict[str, str] = {}
+        self._reports: StudyReports | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._waiting: list[Future[None]] = []
 
@@ -121,12 +125,14 @@ class SaveMassResults(LeftOut):
         self.masses = sum(map(masses_of, entries))
         number, count = self.share or (idist.get_rank(), idist.get_world_size())
         todo = list(range(len(entries)))
+        paths = [str(entry["image"]) for entry in entries]
+        studies: list[Hashable] = studies_of(paths) if self.output_dir and "cad" in self.dicom else list(paths)
         if self.output_dir is not None:
-            names = [relative_name(entry["image"], self.dataset_dir) for entry in entries]
+            names = [relative_name(path, self.dataset_dir) for path in paths]
             self._table = ResultsTable(self.output_dir, self.settings, (number, count))
             if self.share is None and number > 0:
                 idist.barrier()  # the first process puts the folder in order
-            done = self._open(self._table, entries, names, in_charge=number == 0 and self.share is None)
+            done = self._open(self._table, entries, names, studies, in_charge=number == 0 and self.share is None)
             if self.share is None and number == 0 < count - 1:
                 idist.barrier()
             todo = [index for index in todo if names[index] not in done]
@@ -134,18 +140,28 @@ class SaveMassResults(LeftOut):
                 logger.warning("%d of %d images are done already and are left out", len(done), len(entries))
             self.masses -= sum(masses_of(entry) for entry, name in zip(entries, names, strict=True) if name in done)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="results")
-        return todo if count == 1 else partition_dataset(todo, num_partitions=count)[number] if todo else []
+        chosen = share_of(todo, studies, number, count)
+        self._reports = None
+        if self.output_dir is not None and "cad" in self.dicom:
+            own = {paths[index]: (self._stems[names[index]], studies[index]) for index in chosen}
+            self._reports = StudyReports(self.output_dir, own, self.provenance, self.finder)
+        return chosen
 
     def _open(
-        self, table: ResultsTable, entries: Sequence[Mapping[str, Any]], names: Sequence[str], in_charge: bool
+        self,
+        table: ResultsTable,
+        entries: Sequence[Mapping[str, Any]],
+        names: Sequence[str],
+        studies: Sequence[Hashable],
+        in_charge: bool,
     ) -> set[str]:
         """Return the images that are done."""
         if in_charge:
             table.lock()
         table.read(names)
-        done = set()
+        done: set[str] = set()
         if self.resume:
-            done = {name for name, entry in zip(names, entries, strict=True) if _is_done(entry, table.rows.get(name))}
+            done = done_in_whole_studies(names, entries, studies, table.rows)
         if done:
             table.check_settings()
         elif set(table.rows) - set(names):
@@ -177,6 +193,9 @@ class SaveMassResults(LeftOut):
 
     def without_masses(self, image: ImageOfMasses) -> None:
         """Write that nothing was found in an image; its `found` is the highest confidence that was seen."""
+        if image.faults:
+            self._failed(image.path)
+            return
         canvas, name = image.entry["canvas"], relative_name(image.path, self.dataset_dir)
         row = no_finding_row(name, canvas.meta, image.entry.get("found"), self._label_map(name, canvas.meta))
         self._finish(ImageResult(image.path, canvas, [row]))
@@ -204,6 +223,7 @@ class SaveMassResults(LeftOut):
             if self.strict:
                 raise fault from error
             self.leave_out([str(fault)] * len(result.rows))
+            self._failed(result.path)
             return
         self.written += len(result.rows)
         if self.keep_masks or self.output_dir is None:
@@ -220,26 +240,22 @@ class SaveMassResults(LeftOut):
             write_overlay(folder, stem, picture, source)
             save_thumbnail(picture, folder, stem)
             written.append(OVERLAY_SUFFIX)
-        if self.dicom:
-            for kind, content in self._dicom_results(result, picture).items():
+        is_dicom = "sop_instance_uid" in result.canvas.meta
+        if self.dicom and not is_dicom:
+            logger.warning("%s: is no DICOM image, so that there is no DICOM result of it", result.path)
+        masses = [{**row, "mask": outline.mask, "corner": outline.corner} for row, outline in result.masses()]
+        if self.dicom and is_dicom:
+            kinds = [kind for kind in self.dicom if kind != "cad"]
+            for kind, content in dicom_contents(result.path, masses, kinds, self.provenance, picture).items():
                 write_atomically(folder / f"{stem}{DICOM_SUFFIXES[kind]}", content)
                 written.append(DICOM_SUFFIXES[kind])
         remove_stale(folder, stem, written)
+        if self._reports is not None and is_dicom:  # an earlier run's report is removed by now
+            self._reports.judged(result.path, masses)
 
-    def _dicom_results(self, result: ImageResult, picture: Image.Image | None) -> dict[str, bytes]:
-        """Return the contents of those DICOM results that can be made; the others are warned of."""
-        from monai_rescunet.dicom import attempt_dicom_results
-
-        if "sop_instance_uid" not in result.canvas.meta:
-            logger.warning("%s: is no DICOM image, so that there is no DICOM result of it", result.path)
-            return {}
-        masses = [{**row, "mask": outline.mask, "corner": outline.corner} for row, outline in result.masses()]
-        contents, faults = attempt_dicom_results(
-            result.path, masses, self.dicom, provenance=self.provenance, picture=picture
-        )
-        for kind, fault in faults.items():
-            logger.warning("no %s: %s", kind, fault)
-        return contents
+    def _failed(self, path: str) -> None:
+        if self._reports is not None:
+            self._reports.failed(path)
 
     def _complete(self, engine: Engine) -> None:
         self._drain()
@@ -281,20 +297,3 @@ class SaveMassResults(LeftOut):
         if self._table is not None:
             self._table.close()
             self._table = None
-
-
-def _is_done(entry: Mapping[str, Any], rows: Sequence[Mapping[str, str]] | None) -> bool:
-    """Return whether all masses of an entry have a row."""
-    masses = {str(mass.get("mass", 0)) for mass in entry.get("masses", ())}
-    return rows is not None and masses <= {row["mass"] for row in rows}
-
-
-def _dicom_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
-    """Return the kinds of DICOM results, checked before hours of inference."""
-    if not kinds:
-        return ()
-    try:
-        from monai_rescunet.dicom import check_kinds
-    except ImportError as error:
-        raise InputError(str(error)) from error
-    return check_kinds(kinds)

@@ -104,7 +104,9 @@ class MassInferTask(InferTask):
         suffix = asked.result_extension or DEFAULT_SUFFIXES.get(str(image_format(source)), ".png")
         geometry = read_geometry(image)
         check_weights(self.bundle)
-        provenance = read_provenance(self.bundle / "models" / "model.pt", self.bundle)
+        models = self.bundle / "models"
+        provenance = read_provenance(models / "model.pt", self.bundle)
+        finder = read_provenance(models / "finder.pt", self.bundle, missing_ok=True)
         masses = predict(
             source,
             box=asked.boxes or None,
@@ -118,16 +120,23 @@ class MassInferTask(InferTask):
         if stored:
             try:
                 kinds = [kind for name in stored for kind in STORED[name]]
-                params["stored"] = self._store(source, masses, kinds, provenance)
+                params["stored"] = self._store(source, masses, kinds, provenance, finder)
             except BaseException:
                 Path(label).unlink()
                 raise
         return label, params
 
-    def _store(self, source: Path, masses: list[dict[str, Any]], kinds: list[str], provenance: Provenance) -> list[str]:
+    def _store(
+        self,
+        source: Path,
+        masses: list[dict[str, Any]],
+        kinds: list[str],
+        provenance: Provenance,
+        finder: Provenance,
+    ) -> list[str]:
         from monai_rescunet.dicom import dicom_results
 
-        contents = dicom_results(source, masses, kinds, provenance=provenance).values()
+        contents = dicom_results(source, masses, kinds, provenance=provenance, finder=finder).values()
         datasets = [pydicom.dcmread(BytesIO(content)) for content in contents]
         self.datastore.store(datasets)
         return [str(dataset.SOPInstanceUID) for dataset in datasets]

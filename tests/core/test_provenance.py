@@ -44,3 +44,9 @@ def test_a_bundle_without_a_version_is_refused(bundle):
     (bundle / "configs" / "metadata.json").write_text("{}")
     with pytest.raises(InputError, match="has no version"):
         read_provenance(bundle / "model.pt", bundle)
+
+
+def test_weights_that_may_be_missing_are_not_named(bundle):
+    assert read_provenance(bundle / "other.pt", bundle, missing_ok=True) == Provenance("1.2.3", "")
+    named = read_provenance(bundle / "model.pt", bundle, missing_ok=True)
+    assert named == read_provenance(bundle / "model.pt", bundle)

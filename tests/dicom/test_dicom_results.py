@@ -9,11 +9,11 @@ import sys
 import pydicom
 import pytest
 from known_masses import masses_of
-from pydicom.uid import JPEG2000Lossless, SecondaryCaptureImageStorage
+from pydicom.uid import JPEG2000Lossless, SecondaryCaptureImageStorage, generate_uid
 
 from monai_rescunet import predict
 from monai_rescunet.core.bundle_root import bundle_root
-from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.errors import InputError, LeftOutError
 from monai_rescunet.core.provenance import read_provenance
 from monai_rescunet.dicom import DICOM_KINDS, dicom_results
 
@@ -87,6 +87,23 @@ def test_inference_writes_them_beside_the_label_map(mammogram, tmp_path):
         assert algorithm.AlgorithmVersion == read_provenance(WEIGHTS, bundle_root()).version
         frames = segmentation.pixel_array.reshape(-1, 60, 41)
         assert all((each["mask"] == frame.T).all() for frame, each in zip(frames, found, strict=True))
+
+
+def test_a_batch_has_one_valid_cad_report_a_study_which_names_both_networks(mammogram, tmp_path):
+    study = {"StudyInstanceUID": generate_uid()}
+    sources = [mammogram(f"{name}.dcm", **study) for name in "abc"]
+    damaged = pydicom.dcmread(sources[1])
+    del damaged.PixelData
+    damaged.save_as(sources[1])
+    with pytest.raises(LeftOutError, match=r"1 of 3 masses were left out"):
+        predict(sources, find_threshold=0.0, out=tmp_path / "out", dicom=["cad"])
+    (path,) = (tmp_path / "out").glob("*.dcm")
+    assert path.name == "a_cad.dcm"
+    assert faults(path) == []
+    text = str(pydicom.dcmread(path))
+    assert "Partially Succeeded" in text
+    assert read_provenance(WEIGHTS, bundle_root()).version in text
+    assert read_provenance(WEIGHTS.with_name("finder.pt"), bundle_root()).version in text
 
 
 def test_other_images_are_told_to_have_no_dicom_result(tmp_path, write_png, caplog):

@@ -95,6 +95,23 @@ def test_dictionary_form_gives_an_entry_its_masses_and_leaves_the_image_as_it_is
     assert entry["found"] == said.highest
 
 
+def test_network_is_made_when_the_first_mammogram_is_looked_at():
+    made = []
+
+    def make() -> BrightestIsMass:
+        made.append(BrightestIsMass())
+        torch.rand(1)  # as a new network's weights are drawn
+        return made[-1]
+
+    looks = Finder(make, frame_size=(128, 224), find_threshold=0.5)
+    known = FindMassesd("image", looks)({"image": mammogram(), "masses": [{"mass": 0}]})
+    assert (known["masses"], made) == ([{"mass": 0}], [])
+    state = torch.get_rng_state()
+    assert looks(mammogram()) == looks(mammogram()) == finder()(mammogram())
+    assert len(made) == 1
+    assert torch.equal(torch.get_rng_state(), state), "the caller's random numbers are left alone"
+
+
 def test_dictionary_form_does_not_look_where_the_masses_are_known(tmp_path):
     blind = finder()
     blind.checkpoint = tmp_path / "none.pt"

@@ -102,7 +102,7 @@ class LeftOut:
         return range(len(entries))
 
     def without_masses(self, image: ImageOfMasses) -> None:
-        """Take note of an image in which there is no mass."""
+        """Take note of an image that the network does not see: without a mass, or, if it has faults, not to be used."""
 
     def leave_out(self, faults: Sequence[str]) -> None:
         """Take note of faults of an image, one for each mass; where all its masses share one it is told once.
@@ -169,7 +169,7 @@ class LenientDataLoader:
                 self.results.leave_out(image.faults)
             if image.masses:
                 yield image
-            elif not image.faults:
+            else:
                 self.results.without_masses(image)
 
 
