@@ -42,8 +42,9 @@ run: $(STAMP)  ## find, outline and classify the masses of DATA=folder, or of si
 	  --dataset_dir="$${DATA_TYPED:-$(EXAMPLES)}" --datalist="$$OUT_TYPED/datalist.json" --output_dir="$$OUT_TYPED"
 	$(BIN)/monai-rescunet show -- "$$OUT_TYPED/results.csv"
 
+# tests of a file share what they train, and so run in one process; files in their order, the long ones of tests/bundle first
 test: $(STAMP)  ## run all tests, one process a core
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 bundle-check: $(STAMP)  ## check the bundle by the model zoo's rules, offline
 	$(BIN)/python -m pytest tests/bundle/test_bundle_check.py tests/bundle/test_exports.py

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from forked import run_module
 from typer.testing import CliRunner
 
 from monai_rescunet import __version__
@@ -142,13 +141,7 @@ def test_an_app_s_folder_that_cannot_be_made_is_named(tmp_path, monkeypatch, fol
     ],
 )
 def test_bad_input_ends_with_one_line_and_status_1(tmp_path, arguments, message):
-    done = subprocess.run(
-        [sys.executable, "-m", "monai_rescunet.cli", *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_module("monai_rescunet.cli", arguments, cwd=tmp_path)
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert message in done.stderr

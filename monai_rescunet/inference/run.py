@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -119,11 +120,17 @@ def _masses(found: Sequence[ImageResult]) -> list[dict[str, Any]]:
 def _checked(overrides: Mapping[str, Any], config_file: Path) -> dict[str, Any]:
     """Return overrides whose names the config has and whose values can be, `false` as text as what it says."""
     if not overrides:
-        return {}  # and the config need not be read for each of many images
-    config = ConfigParser(ConfigParser.load_config_file(str(config_file)))
+        return {}
+    config = _read(config_file, config_file.stat().st_mtime_ns)
     for name in overrides:
         check_name(name, config, config_file)
     return {name: check_setting(name, value, config.get(name), expressions=False) for name, value in overrides.items()}
+
+
+@lru_cache(maxsize=4)
+def _read(config_file: Path, modified: int) -> ConfigParser:
+    """Return a config, read once for all calls until its file is `modified`."""
+    return ConfigParser(ConfigParser.load_config_file(str(config_file)))
 
 
 def _several(value: Any) -> list[Sequence[float]]:

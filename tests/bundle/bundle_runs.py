@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from forked import run_module
+
 from monai_rescunet.core.bundle_root import bundle_root
 
 BUNDLE = bundle_root()
@@ -51,11 +53,10 @@ def environment() -> dict[str, str]:
 
 
 def run_bundle(
-    configs: str | list[str], data: Path, out: Path, check: bool = True, **overrides: Any
+    configs: str | list[str], data: Path, out: Path, check: bool = True, processes: int = 0, **overrides: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run the bundle and return what it printed."""
-    done = subprocess.run(
-        command(configs, data, out, **overrides), capture_output=True, text=True, env=environment(), check=False
-    )
+    """Run the bundle, alone or in several processes, and return what it printed."""
+    _, _, _, _, module, *arguments = command(configs, data, out, **overrides)
+    done = run_module(module, arguments, environment(), processes=processes)
     assert not check or done.returncode == 0, done.stderr[-3000:]
     return done

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import pandas as pd
 import pytest
 import torch
 from bundle_runs import BUNDLE, TINY
+from forked import run_module
 from monai.bundle import ConfigParser, ConfigWorkflow, verify_metadata, verify_net_in_out
 
 import monai_rescunet
@@ -58,14 +58,7 @@ def copy(tmp_path_factory) -> Path:
 def in_copy(copy: Path, *arguments: str) -> None:
     """Run a verb of `monai.bundle` as a user of the zoo does: from within the bundle, with no path to the project."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "monai.bundle", *arguments],
-        cwd=copy,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_module("monai.bundle", arguments, environment, copy)
     assert done.returncode == 0, done.stderr[-3000:]
 
 

@@ -1,4 +1,4 @@
-"""Train and evaluate with several processes, as torchrun starts them, over gloo on CPUs."""
+"""Train and evaluate with several processes, over gloo on CPUs: torchrun starts them where that is what is shown."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def torchrun(configs: list[str], data: Path, out: Path, **overrides: Any) -> lis
     return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", *bundle_run]
 
 
-def run_in_two(configs: list[str], data: Path, out: Path, **overrides: Any) -> subprocess.CompletedProcess[str]:
+def run_by_torchrun(configs: list[str], data: Path, out: Path, **overrides: Any) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         torchrun(configs, data, out, **overrides), capture_output=True, text=True, env=environment(), check=False
     )
@@ -55,7 +55,7 @@ def uneven(phantoms, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def trained(phantoms, uneven, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("trained")
-    run_in_two(TRAIN, phantoms, out, datalist=uneven, fold=1, batch_size=2, **TINY_RUN)
+    run_by_torchrun(TRAIN, phantoms, out, datalist=uneven, fold=1, batch_size=2, **TINY_RUN)
     return out
 
 
@@ -76,7 +76,7 @@ def test_two_processes_train_the_network_that_one_trains(phantoms, uneven, tmp_p
     recipe.write_text(WITHOUT_CHANCE)
     settings = {"datalist": uneven, "fold": 1, "batch_size": 4, "learning_rate": 0.1, **TINY_RUN}
     one = run_bundle(["train.yaml", str(recipe)], phantoms, tmp_path / "one", **settings)
-    two = run_in_two([*TRAIN, str(recipe)], phantoms, tmp_path / "two", **settings)
+    two = run_bundle([*TRAIN, str(recipe)], phantoms, tmp_path / "two", processes=2, **settings)
 
     expected, found = weights(tmp_path / "one"), weights(tmp_path / "two")
     assert all(torch.allclose(found[name], expected[name], atol=1e-5) for name in expected)
@@ -90,7 +90,8 @@ def test_evaluation_judges_each_mass_once(trained, phantoms, uneven, tmp_path):
     settings = {"datalist": uneven, "fold": "all", "roi_size": 64, "checkpoint": trained / "model.pt"}
     settings |= {"save_maps": True}
     run_bundle(["train.yaml", "evaluate.yaml"], phantoms, tmp_path / "one", **settings)
-    run_in_two(["train.yaml", "evaluate.yaml", "multi_gpu_train.yaml"], phantoms, tmp_path / "two", **settings)
+    several = ["train.yaml", "evaluate.yaml", "multi_gpu_train.yaml"]
+    run_bundle(several, phantoms, tmp_path / "two", processes=2, **settings)
     for name in ("per_image.csv", "metrics.json"):
         assert (tmp_path / "two" / name).read_text() == (tmp_path / "one" / name).read_text()
     assert json.loads((tmp_path / "two" / "metrics.json").read_text())["counts"]["masses"] == 7
@@ -110,15 +111,13 @@ def test_thresholds_are_fitted_on_the_training_fold_by_all_processes(trained, ph
     alone = json.loads(path.read_text())
     path.unlink()
     several = ["multi_gpu_train.yaml", *overlays] if order == "first" else [*overlays, "multi_gpu_train.yaml"]
-    run_in_two(["train.yaml", *several], phantoms, tmp_path, **settings)
+    run_bundle(["train.yaml", *several], phantoms, tmp_path, processes=2, **settings)
     assert json.loads(path.read_text()) == alone
     assert alone["masses"] == 4
 
 
 def test_processes_that_the_configs_do_not_join_are_refused(phantoms, tmp_path):
-    failed = subprocess.run(
-        torchrun(["train.yaml"], phantoms, tmp_path), capture_output=True, text=True, env=environment(), check=False
-    )
+    failed = run_bundle("train.yaml", phantoms, tmp_path, processes=2, check=False)
     assert failed.returncode != 0
     assert "torchrun started 2 processes, and the configs do not join them: add multi_gpu_train.yaml" in failed.stderr
     assert not list(tmp_path.glob("*.pt"))
@@ -141,7 +140,7 @@ def test_a_killed_process_ends_the_job_and_training_resumes(trained, phantoms, u
     assert "SIGKILL" in (tmp_path / "stderr").read_text()
     assert not (tmp_path / "out" / "model.pt").exists()
 
-    resumed = run_in_two(TRAIN, phantoms, tmp_path / "out", resume="true", **settings)
+    resumed = run_bundle(TRAIN, phantoms, tmp_path / "out", processes=2, resume="true", **settings)
     assert resumed.stderr.count("resuming from") == 1
     expected, found = weights(trained), weights(tmp_path / "out")
     assert all(torch.equal(found[name], expected[name]) for name in expected)

@@ -24,10 +24,7 @@ def one(phantoms, tmp_path_factory) -> Path:
 
 
 def test_two_processes_make_the_table_of_one(one, phantoms, tmp_path):
-    _, _, _, *bundle_run = command("inference.yaml", phantoms, tmp_path, **NEEDED)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", *bundle_run]
-    done = subprocess.run(torchrun, capture_output=True, text=True, env=environment(), check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_bundle("inference.yaml", phantoms, tmp_path, processes=2, **NEEDED)
     assert (tmp_path / "results.csv").read_text() == (one / "results.csv").read_text()
     for path in one.glob("*_label.png"):
         assert (tmp_path / path.name).is_file()

@@ -11,7 +11,6 @@ import pytest
 
 pytest.importorskip("submitit", reason="submitit is the extra `cluster`")
 SCRIPT = Path(__file__).parents[2] / "examples" / "experiment_on_slurm.py"
-LEFT = "SegNet_mixed_fold1"
 OWN = """
 from monai_rescunet.networks import SegNet
 
@@ -20,43 +19,39 @@ class MyNet(SegNet):
 """
 
 
-@pytest.mark.parametrize(
-    ("learning_rate", "status", "told", "failed"),
-    [(0.01, 0, "1 of 1 runs are finished", ""), (-1, 1, "0 of 1 runs are finished", f"failed: {LEFT}")],
-)
-def test_each_unfinished_run_is_a_job_and_failed_ones_are_named(
-    phantoms, tmp_path, learning_rate, status, told, failed
-):
-    for name in ("SegNet_mixed_fold0", "SegNet_binary_fold0", "SegNet_binary_fold1"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "finished.json").touch()
-    done = subprocess.run(
+def experiment(phantoms: Path, out: Path, *arguments: str, path: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the script where all runs but that of the second fold in mixed supervision are finished."""
+    return subprocess.run(
         [
-            sys.executable, SCRIPT, phantoms, phantoms / "datalist.json", tmp_path, "--network", "SegNet",
-            "--set", "features=[4,4,4,4,4]", "--set", "roi_size=32", "--set", "max_epochs=1",
-            "--set", f"learning_rate={learning_rate}",
-        ],
-        capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert done.returncode == status, done.stderr[-2000:]
-    assert told in done.stdout
-    assert failed in done.stderr
-    assert (tmp_path / LEFT / "finished.json").is_file() == (status == 0)
-
-
-def test_a_network_of_ones_own_is_named_to_its_jobs_by_its_path(phantoms, tmp_path):
-    (tmp_path / "my_networks.py").write_text(OWN)
-    out = tmp_path / "out"
-    for name in ("MyNet_mixed_fold0", "MyNet_binary_fold0", "MyNet_binary_fold1"):
-        (out / name).mkdir(parents=True)
-        (out / name / "finished.json").touch()
-    done = subprocess.run(
-        [
-            sys.executable, SCRIPT, phantoms, phantoms / "datalist.json", out, "--network", "my_networks.MyNet",
+            sys.executable, SCRIPT, phantoms, phantoms / "datalist.json", out, *arguments,
             "--set", "features=[4,4,4,4,4]", "--set", "roi_size=32", "--set", "max_epochs=1",
         ],
         capture_output=True, text=True, check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"},
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{path}:{os.environ.get('PYTHONPATH', '')}"},
     )  # fmt: skip
+
+
+def finish_others(out: Path, network: str) -> None:
+    for name in ("mixed_fold0", "binary_fold0", "binary_fold1"):
+        folder = out / f"{network}_{name}"
+        folder.mkdir(parents=True)
+        (folder / "finished.json").touch()
+
+
+def test_a_job_that_fails_is_named(phantoms, tmp_path):
+    finish_others(tmp_path, "SegNet")
+    done = experiment(phantoms, tmp_path, "--network", "SegNet", "--set", "learning_rate=-1")
+    assert done.returncode == 1, done.stderr[-2000:]
+    assert "0 of 1 runs are finished" in done.stdout
+    assert "failed: SegNet_mixed_fold1" in done.stderr
+    assert not (tmp_path / "SegNet_mixed_fold1" / "finished.json").exists()
+
+
+def test_each_unfinished_run_is_a_job_and_ones_own_network_is_named_to_it_by_its_path(phantoms, tmp_path):
+    (tmp_path / "my_networks.py").write_text(OWN)
+    out = tmp_path / "out"
+    finish_others(out, "MyNet")
+    done = experiment(phantoms, out, "--network", "my_networks.MyNet", path=str(tmp_path))
     assert done.returncode == 0, done.stderr[-2000:]
+    assert "1 of 1 runs are finished" in done.stdout
     assert (out / "MyNet_mixed_fold1" / "finished.json").is_file()

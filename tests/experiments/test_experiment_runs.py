@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
+from forked import run_module
 from monai.bundle import ConfigParser
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -51,9 +52,8 @@ def kill_when(path: Path, arguments: list[str]) -> None:
 
 
 def finish(arguments: list[str]) -> str:
-    done = subprocess.run(
-        arguments, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
-    )
+    _, _, _, _, module, *told = arguments
+    done = run_module(module, told, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 

@@ -4,65 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import nibabel
 import numpy as np
 import pandas as pd
 import pytest
 from dicom_files import write_mammogram
-from monai.transforms import LoadImaged
 from PIL import Image
+from saved_masses import A_MASS, GREY, NO_LESION, SIZE, loaded, mass, outline, save, table
 
 from monai_rescunet.core.errors import InputError, LeftOutError
-from monai_rescunet.data import KeepCanvasd, MammogramReader
 from monai_rescunet.data.datalists.lenient import ImageOfMasses
 from monai_rescunet.handlers import SaveMassResults
-from monai_rescunet.transforms import Outline
-
-GREY = np.random.default_rng(0).integers(0, 255, (50, 40)).astype(np.uint8)
-SIZE = (40, 50)
-
-
-def outline(columns: slice, rows: slice) -> Outline:
-    mask = np.zeros(SIZE, dtype=bool)
-    mask[columns, rows] = True
-    return Outline.of(mask)
-
-
-def mass(columns: slice, rows: slice, value: int, score: float, **entry: Any) -> tuple[dict, dict]:
-    """Return a mass before and after the network."""
-    decision = {0: "no lesion", 1: "benign", 2: "malignant"}[value]
-    result = {"decision": decision, "score": score, "lambda1": 90, "lambda2": 200}
-    roi = {"source": "box", "box": [1.0, 2.0, 30.0, 40.5]}
-    return {"roi": roi, **entry}, {"result": result, "outline": outline(columns, rows)}
-
-
-A_MASS = mass(slice(0, 20), slice(0, 10), 2, 0.9)
-NO_LESION = mass(slice(0), slice(0), 0, 0.0)
-
-
-def loaded(path: Path) -> dict[str, Any]:
-    load = LoadImaged(keys="image", reader=MammogramReader, ensure_channel_first=True, dtype=None)
-    return {"image": str(path), "canvas": KeepCanvasd()(load({"image": str(path)}))["canvas"]}
-
-
-def save(out: Path | None, *images: tuple[Any, ...], **options: Any) -> SaveMassResults:
-    """Run the handler over images, each a path and its masses, as an evaluator does."""
-    handler = SaveMassResults(out, **options)
-    chosen = handler.select(
-        [{"image": str(path), "masses": [{"mass": n} for n in range(len(found))]} for path, *found in images]
-    )
-    for path, *found in (images[index] for index in chosen):
-        before = [{"mass": number, **entry} for number, (entry, _) in enumerate(found)]
-        state = SimpleNamespace(batch=ImageOfMasses(loaded(path), before), output=[output for _, output in found])
-        handler._update(SimpleNamespace(state=state))
-    handler._complete(SimpleNamespace())
-    return handler
-
-
-def table(out: Path) -> pd.DataFrame:
-    return pd.read_csv(out / "results.csv")
 
 
 def test_where_masses_overlap_the_higher_score_is_painted(tmp_path, write_png):
@@ -160,88 +113,11 @@ def test_without_an_output_folder_the_results_are_kept(write_png):
     assert handler.rows[0]["label_map"] is None
 
 
-def test_the_table_holds_what_is_finished_when_a_run_is_cut_off(tmp_path, write_png):
-    handler = SaveMassResults(tmp_path / "out", strict=True)
-    paths = [write_png(GREY, name) for name in ("a.png", "b.png", "c.png")]
-    handler.select([{"image": str(path)} for path in paths])
-    for path in paths[:2]:
-        state = SimpleNamespace(batch=ImageOfMasses(loaded(path), [A_MASS[0]]), output=[A_MASS[1]])
-        handler._update(SimpleNamespace(state=state))
-        assert [Path(name).name for name in table(tmp_path / "out").image][-1] == path.name
-    handler.close()
-
-
 def test_thresholds_are_whole_numbers_beside_a_mass_without_them(tmp_path, write_png):
     before, after = NO_LESION
     none = before, {**after, "result": {**after["result"], "lambda2": None}}
     save(tmp_path / "out", (write_png(GREY), A_MASS, none))
     assert pd.read_csv(tmp_path / "out" / "results.csv", dtype=str).lambda2.tolist()[0] == "200"
-
-
-def test_a_file_that_is_no_result_is_not_written_over(tmp_path, write_png):
-    images = [(write_png(GREY, name), A_MASS) for name in ("w.png", "x.png")]
-    annotation = write_png(GREY, "x_label.png")
-    before = annotation.read_bytes()
-    with pytest.raises(InputError, match=r"has x_label\.png, which is no result of inference; choose another"):
-        save(tmp_path, *images)
-    assert annotation.read_bytes() == before
-    assert not (tmp_path / "w_label.png").exists(), "it is found out before hours of work"
-
-
-def test_a_users_own_table_is_not_written_to(tmp_path, write_png):
-    own = "image,score\nx.png,3\n"
-    (tmp_path / "results.csv").write_text(own)
-    with pytest.raises(InputError, match=r"results\.csv: is there already and is no table of results"):
-        save(tmp_path, (write_png(GREY), A_MASS))
-    assert (tmp_path / "results.csv").read_text() == own
-
-
-def test_runs_into_one_folder_share_a_table_in_which_an_image_judged_anew_is_replaced(tmp_path, write_png):
-    a, b, c = (write_png(GREY, name) for name in ("a.png", "b.png", "c.png"))
-    out = tmp_path / "out"
-    save(out, (a, A_MASS, A_MASS), (b, A_MASS), dataset_dir=tmp_path)
-    save(out, (c, NO_LESION), dataset_dir=tmp_path)
-    save(out, (a, NO_LESION), dataset_dir=tmp_path)
-    rows = table(out)
-    assert list(zip(rows.image, rows.decision, strict=True)) == [
-        ("b.png", "malignant"),
-        ("c.png", "no lesion"),
-        ("a.png", "no lesion"),
-    ]
-    assert np.asarray(Image.open(out / "a_label.png")).max() == 0
-
-
-def test_rows_of_other_settings_are_not_put_beside_each_other(tmp_path, write_png):
-    a, b = write_png(GREY, "a.png"), write_png(GREY, "b.png")
-    save(tmp_path / "out", (a, A_MASS), settings={"otsu_mode": "anchored", "overlay": True})
-    with pytest.raises(InputError, match=r"other settings \(otsu_mode is paper, there anchored\)"):
-        save(tmp_path / "out", (b, A_MASS), settings={"otsu_mode": "paper", "overlay": True})
-    save(tmp_path / "out", (b, A_MASS), settings={"otsu_mode": "anchored", "overlay": False}, overlay=False)
-    save(tmp_path / "out", *((path, A_MASS) for path in (a, b)), settings={"otsu_mode": "paper"})
-    assert len(table(tmp_path / "out")) == 2
-
-
-def test_resuming_leaves_out_what_is_done_and_does_what_is_not(tmp_path, write_png):
-    paths = [write_png(GREY, name) for name in ("a.png", "b.png", "c.png")]
-    out, settings = tmp_path / "out", {"kappa": 0.3}
-    save(out, *((path, A_MASS) for path in paths), settings=settings)
-    lines = (out / "results.csv").read_bytes().splitlines(keepends=True)
-    (out / "results.csv").write_bytes(b"".join(lines[:3]) + lines[3][:20])  # killed while the third row was written
-    handler = save(out, *((path, NO_LESION) for path in paths), settings=settings, resume=True)
-    assert table(out).decision.tolist() == ["malignant", "malignant", "no lesion"]
-    assert handler.written == 1
-    again = save(out, *((path, NO_LESION) for path in paths), settings=settings, resume=True)
-    assert again.written == 0
-    with pytest.raises(InputError, match=r"other settings \(kappa is 0\.5, there 0\.3\)"):
-        save(out, *((path, A_MASS) for path in paths), settings={"kappa": 0.5}, resume=True)
-
-
-def test_an_image_of_the_same_name_from_another_folder_is_not_written_over(tmp_path, write_png):
-    one, other = write_png(GREY, "one/a.png"), write_png(GREY, "other/a.png")
-    save(tmp_path / "out", (one, A_MASS), dataset_dir=one.parent)
-    for resume in (False, True):
-        with pytest.raises(InputError, match=r"has a_label\.png of another image already"):
-            save(tmp_path / "out", (other, NO_LESION), dataset_dir=other.parent, resume=resume)
 
 
 def test_dicom_results_that_no_longer_fit_are_removed_and_a_users_file_stays(tmp_path):
@@ -300,25 +176,3 @@ def test_a_mass_that_the_network_has_no_answer_for_costs_that_mass_alone(tmp_pat
         handler.check()
     assert told in caught.value.left_out[1]
     assert not (tmp_path / "out" / "b_label.png").exists()
-
-
-def test_several_runs_share_the_images_and_the_next_one_has_one_table_of_them(tmp_path, write_png):
-    images = [(write_png(GREY, f"{name}.png"), A_MASS) for name in "abcde"]
-    save(tmp_path / "one", *images, dataset_dir=tmp_path)
-    for number in (1, 0):
-        save(tmp_path / "two", *images, dataset_dir=tmp_path, share=(number, 2))
-    assert not (tmp_path / "two" / "results.csv").exists()
-    handler = save(tmp_path / "two", *images, dataset_dir=tmp_path, resume=True)
-    assert handler.written == 0
-    assert (tmp_path / "two" / "results.csv").read_text() == (tmp_path / "one" / "results.csv").read_text()
-    assert {path.name for path in (tmp_path / "one").iterdir()} == {path.name for path in (tmp_path / "two").iterdir()}
-
-
-def test_another_run_into_the_folder_at_the_same_time_is_refused(tmp_path, write_png):
-    first = SaveMassResults(tmp_path / "out")
-    entries = [{"image": str(write_png(GREY))}]
-    first.select(entries)
-    with pytest.raises(InputError, match="another run writes into it"):
-        SaveMassResults(tmp_path / "out").select(entries)
-    first.close()
-    SaveMassResults(tmp_path / "out").select(entries)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import nibabel
@@ -14,6 +12,7 @@ import pandas as pd
 import pytest
 from bundle_runs import run_bundle
 from dicom_files import write_mammogram
+from forked import run_module
 from PIL import Image
 
 from monai_rescunet import predict
@@ -61,12 +60,10 @@ def test_every_kind_of_file_gives_the_same_outline_in_the_right_place(phantom):
 def test_command_line_and_bundle_run_agree_with_the_call(phantom, tmp_path):
     folder, _, box = phantom
     (expected,) = predict(folder / "grey.png", box=box)
-    printed = subprocess.run(
-        [sys.executable, "-m", "monai_rescunet.cli", "predict", str(folder / "grey.png"),
-         "--box", ",".join(map(str, box)),
-         "--out", str(tmp_path / "cli")], capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    assert expected["decision"] in printed
+    arguments = ["predict", folder / "grey.png", "--box", ",".join(map(str, box)), "--out", tmp_path / "cli"]
+    done = run_module("monai_rescunet.cli", arguments)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert expected["decision"] in done.stdout
     (folder / "datalist.json").write_text(json.dumps({"training": [{"image": "grey.png", "box": box}], "testing": []}))
     run_bundle("inference.yaml", folder, tmp_path / "bundle", features=None)
     tables = [pd.read_csv(tmp_path / name / "results.csv") for name in ("cli", "bundle")]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from monai.bundle import ConfigParser
 
 from monai_rescunet import InputError, predict
 from monai_rescunet.core.bundle_root import bundle_root
@@ -45,6 +46,14 @@ def test_the_same_settings_are_built_once_and_answer_alike(write_png, built, tmp
     assert np.array_equal(again[0]["mask"], first[0]["mask"])
     predict(one, box=BOX, kappa=0.5)
     assert len(built) == 2
+
+
+def test_neither_weights_nor_config_are_read_again(write_png, monkeypatch):
+    image = write_png(GREY)
+    first = predict(image, box=BOX, kappa=0.5)
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("weights are read again"))
+    monkeypatch.setattr(ConfigParser, "load_config_file", lambda *_: pytest.fail("the config is read again"))
+    assert told(predict(image, box=BOX, kappa=0.5)) == told(first)
 
 
 def test_other_weights_in_the_same_file_are_loaded(write_png, built, tmp_path):

@@ -12,7 +12,7 @@ from monai_rescunet.core.classes import BENIGN, MALIGNANT
 from monai_rescunet.core.files import write_atomically
 from monai_rescunet.data.phantoms.crops import PHANTOM_README, check_phantom_folder
 from monai_rescunet.data.phantoms.dicom import phantom_uid, write_film
-from monai_rescunet.data.phantoms.mammogram import PhantomMammogram, PhantomMass, draw_mammogram, plate
+from monai_rescunet.data.phantoms.mammogram import PhantomMammogram, PhantomMass, draw_nth_mammogram, plate
 
 __all__ = ["make_cbis_ddsm_phantoms"]
 
@@ -63,17 +63,7 @@ def make_cbis_ddsm_phantoms(
     rows: dict[str, list[Row]] = {part: [] for part in TABLES}
     files = []
     for part, index in images:
-        rng = np.random.default_rng([seed, index])
-        mass_class = (BENIGN, MALIGNANT)[index // 2 % 2]
-        shape, spacing = plate(index, size)
-        phantom = draw_mammogram(
-            rng,
-            shape,
-            spacing,
-            laterality="LR"[index // 4 % 2],
-            view=("CC", "MLO")[index % 2],
-            masses=[mass_class] * (2 if index % 6 == 1 else 1),
-        )
+        phantom, rng = draw_nth_mammogram(seed, index, size, masses=2 if index % 6 == 1 else 1)
         patient, side = f"P_{1 + index // 2:05d}", {"L": "LEFT", "R": "RIGHT"}[phantom.laterality]
         folder = f"Mass-{part}_{patient}_{side}_{phantom.view}"
         image = _write(out, rng, folder, "full mammogram images", phantom.pixels)
@@ -81,7 +71,7 @@ def make_cbis_ddsm_phantoms(
         for abnormality, mass in enumerate(phantom.masses, start=1):
             swapped = len(rows[part]) % 3 == 2
             crop, mask = _write_crop_and_mask(out, rng, f"{folder}_{abnormality}", phantom, mass, swapped)
-            shape_and_more = FINDINGS[mass_class][index % 2]
+            shape_and_more = FINDINGS[mass.mass_class][index % 2]
             named = (patient, 1 + index // 2 % 4, side, phantom.view, abnormality, "mass", *shape_and_more, 5)
             rows[part].append((*named, image, crop, f"{mask}\n"))
     for part, table in TABLES.items():

@@ -14,7 +14,7 @@ from monai_rescunet.core.classes import BENIGN, MALIGNANT
 from monai_rescunet.core.files import write_atomically
 from monai_rescunet.data.phantoms.crops import PHANTOM_README, check_phantom_folder
 from monai_rescunet.data.phantoms.dicom import write_digital_mammogram
-from monai_rescunet.data.phantoms.mammogram import PhantomMammogram, draw_mammogram, plate
+from monai_rescunet.data.phantoms.mammogram import PhantomMammogram, draw_nth_mammogram, plate
 
 __all__ = ["make_inbreast_phantoms"]
 
@@ -52,9 +52,11 @@ def make_inbreast_phantoms(
     files, lines = [], [HEADER]
     for index in range(count):
         identifier, patient = str(FIRST_ID + index), index // 2
-        rng = np.random.default_rng([seed, index])
+        phantom, rng = draw_nth_mammogram(
+            seed, index, size, masses={1: 2, 5: 0}.get(index % 6, 1), calcified=index % 3 == 0
+        )
+        birads = str(rng.choice(BIRADS[phantom.masses[0].mass_class])) if phantom.masses else "1"
         token = np.random.default_rng([seed, patient]).bytes(8).hex()
-        phantom, birads = _phantom(rng, index, size)
         view = {"MLO": "ML"}.get(phantom.view, phantom.view)
         files.append(out / "AllDICOMs" / f"{identifier}_{token}_MG_{phantom.laterality}_{view}_ANON.dcm")
         write_digital_mammogram(files[-1], phantom, rng)
@@ -67,24 +69,6 @@ def make_inbreast_phantoms(
     write_atomically(out / "INbreast.csv", "\n".join(lines) + "\n")
     write_atomically(out / "README.txt", PHANTOM_README)
     return files
-
-
-def _phantom(rng: np.random.Generator, index: int, size: Sequence[int] | None) -> tuple[PhantomMammogram, str]:
-    """Return the phantom of this index, and its BI-RADS."""
-    patient = index // 2
-    mass_class = (BENIGN, MALIGNANT)[patient % 2]
-    masses = {1: 2, 5: 0}.get(index % 6, 1)
-    shape, spacing = plate(index, size)
-    phantom = draw_mammogram(
-        rng,
-        shape,
-        spacing,
-        laterality="LR"[patient // 2 % 2],
-        view=("CC", "MLO")[index % 2],
-        masses=[mass_class] * masses,
-        calcified=index % 3 == 0,
-    )
-    return phantom, str(rng.choice(BIRADS[mass_class])) if masses else "1"
 
 
 def _regions(rng: np.random.Generator, phantom: PhantomMammogram) -> list[dict[str, Any]]:

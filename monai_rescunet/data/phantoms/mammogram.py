@@ -9,10 +9,11 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 from skimage.measure import find_contours
 
+from monai_rescunet.core.classes import BENIGN, MALIGNANT
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.phantoms.tissue import draw_mass, strands, tissue_texture
 
-__all__ = ["PhantomMammogram", "PhantomMass", "draw_mammogram", "plate"]
+__all__ = ["PhantomMammogram", "PhantomMass", "draw_mammogram", "draw_nth_mammogram", "plate"]
 
 PLATES = ((3328, 4084), (2560, 3328))  # columns and rows of INbreast's two detectors
 DETECTOR_SPACING = 0.07  # mm
@@ -128,6 +129,37 @@ def draw_mammogram(
             mass.mask = mass.mask[:, ::-1]
         phantom.specks = [(size[0] - 1 - x, y) for x, y in phantom.specks]
     return phantom
+
+
+def draw_nth_mammogram(
+    seed: int, index: int, size: Sequence[int] | None, *, masses: int = 1, calcified: bool = False
+) -> tuple[PhantomMammogram, np.random.Generator]:
+    """Return a phantom of a made-up collection, and the generator that it was drawn with, for what follows.
+
+    Two phantoms of a patient follow one another, CC and MLO of one breast; benign and malignant patients take turns.
+
+    Args:
+        seed: of the collection.
+        index: the phantom's, from 0.
+        size: as of `plate`.
+        masses: how many it has.
+        calcified: whether it has a cluster of calcifications.
+
+    Raises:
+        InputError: the size is too small.
+    """
+    patient, rng = index // 2, np.random.default_rng([seed, index])
+    shape, spacing = plate(index, size)
+    phantom = draw_mammogram(
+        rng,
+        shape,
+        spacing,
+        laterality="LR"[patient // 2 % 2],
+        view=("CC", "MLO")[index % 2],
+        masses=[(BENIGN, MALIGNANT)[patient % 2]] * masses,
+        calcified=calcified,
+    )
+    return phantom, rng
 
 
 def _shape(

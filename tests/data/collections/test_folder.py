@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from csv_files import table
 from dicom_files import write_mammogram
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data import prepare_folder
@@ -15,22 +14,9 @@ from monai_rescunet.data import prepare_folder
 GREY = np.full((20, 30), 90, np.uint8)
 
 
-@pytest.fixture
-def add(tmp_path, write_png):
-    def write(*names, shape=(20, 30)):
-        for name in names:
-            write_png(np.full(shape, 90, np.uint8), name)
-
-    return write
-
-
-def csv(path, header, *rows):
-    path.write_text("\n".join([header, *rows]) + "\n")
-
-
-def test_labels_csv(tmp_path, add):
-    add("images/a.png", "images/b.png", "masks/a.png")
-    csv(tmp_path / "labels.csv", "image,mask,label,case,age", "images/a.png,masks/a.png, Malignant ,p1,60",
+def test_labels_csv(tmp_path, write):
+    write("images/a.png", "images/b.png", "masks/a.png")
+    table(tmp_path / "labels.csv", "image,mask,label,case,age", "images/a.png,masks/a.png, Malignant ,p1,60",
         "images/b.png,,benign,,61")  # fmt: skip
     report = prepare_folder([tmp_path])
     assert report.problems == []
@@ -40,10 +26,12 @@ def test_labels_csv(tmp_path, add):
     ]
 
 
-def test_a_file_is_the_same_however_a_row_spells_it_and_files_of_one_name_are_not(tmp_path, add):
-    add("one/1.png", "two/1.png", "mask.png")
+def test_a_file_is_the_same_however_a_row_spells_it_and_files_of_one_name_are_not(tmp_path, write):
+    write("one/1.png", "two/1.png", "mask.png")
     spelled = ("one/1.png,mask.png", "./two/../one/1.png,./mask.png", f"{tmp_path}/one/1.png,mask.png")
-    csv(tmp_path / "labels.csv", "image,mask,label", *(f"{paths},benign" for paths in spelled), "two/1.png,,malignant")
+    table(
+        tmp_path / "labels.csv", "image,mask,label", *(f"{paths},benign" for paths in spelled), "two/1.png,,malignant"
+    )
     report = prepare_folder([tmp_path])
     assert [(entry["image"], entry["case"]) for entry in report.entries] == [
         ("one/1.png", "one/1"),
@@ -61,9 +49,9 @@ def test_a_file_is_the_same_however_a_row_spells_it_and_files_of_one_name_are_no
         (["a.png,m.png,benign,", "a.png,,malignant,"], "stands in a row without a mask beside one with it", 1),
     ],
 )  # fmt: skip
-def test_rows_that_contradict_each_other_are_told_and_none_is_believed(tmp_path, add, rows, problem, kept):
-    add("a.png", "b.png", "m.png", "n.png")
-    csv(tmp_path / "labels.csv", "image,mask,label,case", *rows, "b.png,,benign,")
+def test_rows_that_contradict_each_other_are_told_and_none_is_believed(tmp_path, write, rows, problem, kept):
+    write("a.png", "b.png", "m.png", "n.png")
+    table(tmp_path / "labels.csv", "image,mask,label,case", *rows, "b.png,,benign,")
     report = prepare_folder([tmp_path])
     assert len(report.entries) == 1 + kept
     assert problem in report.problems[0]
@@ -72,14 +60,14 @@ def test_rows_that_contradict_each_other_are_told_and_none_is_believed(tmp_path,
 
 
 @pytest.mark.parametrize("with_table", [True, False])
-def test_links_that_lead_outside_or_nowhere_are_left_out_and_told(tmp_path, add, with_table):
-    add("data/a.png", "outside.png")
+def test_links_that_lead_outside_or_nowhere_are_left_out_and_told(tmp_path, write, with_table):
+    write("data/a.png", "outside.png")
     data = tmp_path / "data"
     (data / "b.png").symlink_to(tmp_path / "outside.png")
     (data / "c.png").symlink_to(data / "c.png")
     (data / "d").symlink_to(data)
     if with_table:
-        csv(data / "labels.csv", "image,mask,label", *(f"{name}.png,,benign" for name in "abc"), "a\0.png,,benign")
+        table(data / "labels.csv", "image,mask,label", *(f"{name}.png,,benign" for name in "abc"), "a\0.png,,benign")
     report = prepare_folder([data])
     assert [entry["image"] for entry in report.entries] == ["a.png"]
     problems = "\n".join(report.problems)
@@ -89,8 +77,8 @@ def test_links_that_lead_outside_or_nowhere_are_left_out_and_told(tmp_path, add,
     assert ("cannot be followed (embedded null byte)" in problems) == with_table
 
 
-def test_results_beside_their_image_are_no_mammograms_and_told(tmp_path, add):
-    add("a.png", "a_label.png", "a_overlay.png", "b_label.png", "c/a_overlay.png")
+def test_results_beside_their_image_are_no_mammograms_and_told(tmp_path, write):
+    write("a.png", "a_label.png", "a_overlay.png", "b_label.png", "c/a_overlay.png")
     report = prepare_folder([tmp_path])
     assert [entry["image"] for entry in report.entries] == ["a.png", "b_label.png", "c/a_overlay.png"]
     assert report.problems == [
@@ -100,26 +88,26 @@ def test_results_beside_their_image_are_no_mammograms_and_told(tmp_path, add):
 
 
 @pytest.mark.parametrize("header", ["image,mask,label,case", "Image,MASK, Label , Case "])
-def test_patients_are_known_however_the_header_is_spelled(tmp_path, add, header):
-    add("a.png", "b.png")
-    csv(tmp_path / "labels.csv", header, "a.png,,benign,p1", "b.png,,benign,p1")
-    csv(tmp_path / "boxes.csv", "Image,X_min,y_min,x_max,y_max,Case", "a.png,1,2,10,12,p1")
+def test_patients_are_known_however_the_header_is_spelled(tmp_path, write, header):
+    write("a.png", "b.png")
+    table(tmp_path / "labels.csv", header, "a.png,,benign,p1", "b.png,,benign,p1")
+    table(tmp_path / "boxes.csv", "Image,X_min,y_min,x_max,y_max,Case", "a.png,1,2,10,12,p1")
     report = prepare_folder([tmp_path])
     assert [entry["case"] for entry in report.entries] == ["p1", "p1"]
     assert "a patient of their own" not in report.summary()
 
 
-def test_images_without_a_case_are_said_to_count_as_patients(tmp_path, add):
-    add("a.png", "b.png", "c.png")
-    csv(
+def test_images_without_a_case_are_said_to_count_as_patients(tmp_path, write):
+    write("a.png", "b.png", "c.png")
+    table(
         tmp_path / "labels.csv", "image,mask,label,case", *(f"{name}.png,,benign," for name in "ab"), "c.png,,benign,p1"
     )
     assert "2 images count as a patient of their own each" in prepare_folder([tmp_path]).summary()
 
 
-def test_class_folders_with_masks_beside_and_in_a_folder(tmp_path, add):
-    add("benign/a.png", "benign/a_mask.png", "benign/a_mask_1.png", "malignant/images/c.png", "malignant/masks/c.png")
-    add("malignant/images/c1.png")
+def test_class_folders_with_masks_beside_and_in_a_folder(tmp_path, write):
+    write("benign/a.png", "benign/a_mask.png", "benign/a_mask_1.png", "malignant/images/c.png", "malignant/masks/c.png")
+    write("malignant/images/c1.png")
     entries = {entry["image"]: entry for entry in prepare_folder([tmp_path]).entries}
     assert set(entries) == {"benign/a.png", "malignant/images/c.png", "malignant/images/c1.png"}
     assert entries["benign/a.png"]["label"] == ["benign/a_mask.png", "benign/a_mask_1.png"]
@@ -128,9 +116,9 @@ def test_class_folders_with_masks_beside_and_in_a_folder(tmp_path, add):
     assert [entry["class"] for entry in entries.values()].count("benign") == 1
 
 
-def test_masks_in_folders_of_their_own_are_found_however_they_are_spelled(tmp_path, add):
-    add("images/benign/a.png", "masks/benign/a.png", "images/malignant/a.png", "masks/malignant/a_mask.png")
-    add("Images/c.png", "Masks/c.png", "d.png", "d_Mask.png")
+def test_masks_in_folders_of_their_own_are_found_however_they_are_spelled(tmp_path, write):
+    write("images/benign/a.png", "masks/benign/a.png", "images/malignant/a.png", "masks/malignant/a_mask.png")
+    write("Images/c.png", "Masks/c.png", "d.png", "d_Mask.png")
     report = prepare_folder([tmp_path])
     assert report.problems == []
     assert {entry["image"]: entry["label"] for entry in report.entries} == {
@@ -141,8 +129,8 @@ def test_masks_in_folders_of_their_own_are_found_however_they_are_spelled(tmp_pa
     }
 
 
-def test_names_with_dots_keep_their_own_masks_and_cases(tmp_path, add):
-    add("P1.png", "P1.L.png", "masks/P1.png", "masks/P1.L.png", "masks/1.2.840.0.png", "masks/1.2.840.1.png")
+def test_names_with_dots_keep_their_own_masks_and_cases(tmp_path, write):
+    write("P1.png", "P1.L.png", "masks/P1.png", "masks/P1.L.png", "masks/1.2.840.0.png", "masks/1.2.840.1.png")
     for uid in ("1.2.840.0", "1.2.840.1"):
         write_mammogram(tmp_path / uid, GREY.astype(np.uint16))
     report = prepare_folder([tmp_path])
@@ -151,16 +139,16 @@ def test_names_with_dots_keep_their_own_masks_and_cases(tmp_path, add):
     }
 
 
-def test_a_mask_that_no_image_claims_is_told(tmp_path, add):
-    add("a.png", "masks/a.png", "masks/b.png")
+def test_a_mask_that_no_image_claims_is_told(tmp_path, write):
+    write("a.png", "masks/a.png", "masks/b.png")
     (problem,) = prepare_folder([tmp_path]).problems
     assert problem == f"{tmp_path / 'masks' / 'b.png'}: is a mask, and there is no image b that it belongs to"
 
 
-def test_boxes_of_an_image_with_several_listed_masses_are_not_guessed_at(tmp_path, add):
-    add("a.png", "m1.png", "m2.png")
-    csv(tmp_path / "labels.csv", "image,mask,label", "a.png,m1.png,benign", "a.png,m2.png,malignant")
-    csv(tmp_path / "boxes.csv", "image,x_min,y_min,x_max,y_max", "a.png,1,2,10,12", "a.png,11,2,20,12")
+def test_boxes_of_an_image_with_several_listed_masses_are_not_guessed_at(tmp_path, write):
+    write("a.png", "m1.png", "m2.png")
+    table(tmp_path / "labels.csv", "image,mask,label", "a.png,m1.png,benign", "a.png,m2.png,malignant")
+    table(tmp_path / "boxes.csv", "image,x_min,y_min,x_max,y_max", "a.png,1,2,10,12", "a.png,11,2,20,12")
     report = prepare_folder([tmp_path])
     assert [(entry["label"], entry["class"]) for entry in report.entries] == [
         ("m1.png", "benign"),
@@ -170,16 +158,16 @@ def test_boxes_of_an_image_with_several_listed_masses_are_not_guessed_at(tmp_pat
     assert "has 2 rows in labels.csv, and a box does not say which" in report.problems[0]
 
 
-def test_folders_within_each_other_are_refused(tmp_path, add):
-    add("a.png", "extra/a.png")
+def test_folders_within_each_other_are_refused(tmp_path, write):
+    write("a.png", "extra/a.png")
     for roots in ([tmp_path, tmp_path / "extra"], [tmp_path, tmp_path]):
         with pytest.raises(InputError, match="stands twice, or lies in another of the folders"):
             prepare_folder(roots)
 
 
-def test_boxes_are_masses_of_their_image(tmp_path, add):
-    add("a.png", "b.png")
-    csv(tmp_path / "boxes.csv", "image,x_min,y_min,x_max,y_max", "a.png,1,2,10,12", "a.png,11,2,20,12.5")
+def test_boxes_are_masses_of_their_image(tmp_path, write):
+    write("a.png", "b.png")
+    table(tmp_path / "boxes.csv", "image,x_min,y_min,x_max,y_max", "a.png,1,2,10,12", "a.png,11,2,20,12.5")
     entries = prepare_folder([tmp_path]).entries
     assert [(e["image"], e["mass"], e.get("box")) for e in entries] == [
         ("a.png", 0, [1, 2, 10, 12]),
@@ -188,8 +176,8 @@ def test_boxes_are_masses_of_their_image(tmp_path, add):
     ]
 
 
-def test_images_alone_by_content(tmp_path, add):
-    add("a.png", "deep/b.png", ".hidden.png")
+def test_images_alone_by_content(tmp_path, write):
+    write("a.png", "deep/b.png", ".hidden.png")
     (tmp_path / "a.png").rename(tmp_path / "a.jpg")
     write_mammogram(tmp_path / "c", GREY.astype(np.uint16))
     (tmp_path / "notes.txt").write_text("hello")
@@ -199,20 +187,20 @@ def test_images_alone_by_content(tmp_path, add):
     assert not any("fold" in entry for entry in report.entries)
 
 
-def test_folds_group_by_case(tmp_path, add):
+def test_folds_group_by_case(tmp_path, write):
     names = [f"images/{index:02d}.png" for index in range(18)]
-    add(*names)
+    write(*names)
     rows = [f"{name},,{'benign' if i % 4 < 2 else 'malignant'},p{i // 2}" for i, name in enumerate(names)]
-    csv(tmp_path / "labels.csv", "image,mask,label,case", *rows)
+    table(tmp_path / "labels.csv", "image,mask,label,case", *rows)
     report = prepare_folder([tmp_path])
     folds = pd.DataFrame(report.entries).groupby("case").fold.nunique()
     assert (folds == 1).all()
     assert "fold 2: " in report.summary()
 
 
-def test_cases_of_two_folders_do_not_mix(tmp_path, add):
+def test_cases_of_two_folders_do_not_mix(tmp_path, write):
     for folder in ("one", "two"):
-        add(f"{folder}/a.png", f"{folder}/b.png", f"{folder}/b_mask.png")
+        write(f"{folder}/a.png", f"{folder}/b.png", f"{folder}/b_mask.png")
     report = prepare_folder([tmp_path / "one", tmp_path / "two"])
     assert report.dataset_dir == tmp_path
     assert {entry["case"] for entry in report.entries} == {"one/a", "one/b", "two/a", "two/b"}
@@ -225,57 +213,6 @@ def test_cases_of_two_folders_do_not_mix(tmp_path, add):
     }
 
 
-FAULTS = [
-    ("none.png,,benign", "there is no file 'none.png'"),
-    ("../out.png,,benign", "leads outside"),
-    ("a.png,none.png,benign", "there is no file 'none.png'"),
-    ("a.png,,cyst", "label is 'cyst'; expected benign or malignant"),
-    ("a.png,,", "label is ''"),
-    (",,benign", "the image is blank"),
-    ("text.png,,benign", "'text.png' is no image"),
-    ("a.png,small.png,benign", r"the mask small.png has \(5, 4\) pixels and the image \(30, 20\)"),
-    ("good.png,,benign", "stands in two rows"),
-]
-
-
-@pytest.mark.parametrize(("row", "message"), FAULTS)
-def test_a_faulty_row_is_named_and_the_good_ones_stay(tmp_path, add, row, message):
-    add("a.png", "good.png")
-    add("small.png", shape=(4, 5))
-    (tmp_path / "text.png").write_text("no image")
-    (tmp_path.parent / "out.png").write_bytes((tmp_path / "a.png").read_bytes())
-    csv(tmp_path / "labels.csv", "image,mask,label", "good.png,,benign", row)
-    report = prepare_folder([tmp_path])
-    assert [entry["image"] for entry in report.entries] == ["good.png"]
-    (problem,) = report.problems
-    with pytest.raises(InputError, match=message) as raised:
-        prepare_folder([tmp_path], strict=True)
-    assert str(raised.value) == problem
-
-
-@pytest.mark.parametrize(
-    ("row", "message"),
-    [
-        ("a.png,1,2,x,12", "not four numbers"),
-        ("a.png,100,2,200,12", "outside the image of 30 columns and 20 rows"),
-        ("a.png,5,5,5,9", "min below max"),
-    ],
-)
-def test_a_faulty_box_is_named_with_its_row(tmp_path, add, row, message):
-    add("a.png")
-    csv(tmp_path / "boxes.csv", "image,x_min,y_min,x_max,y_max", row, "a.png,1,1,9,9")
-    report = prepare_folder([tmp_path])
-    assert [entry["box"] for entry in report.entries] == [[1, 1, 9, 9]]
-    assert message in report.problems[0]
-    assert "boxes.csv row 2" in report.problems[0]
-
-
-def test_a_missing_column_names_what_is_there(tmp_path, add):
-    csv(tmp_path / "labels.csv", "image,label", "a.png,benign")
-    with pytest.raises(InputError, match=r"labels\.csv: has no column mask; found image, label"):
-        prepare_folder([tmp_path])
-
-
 def test_nothing_usable_is_an_error(tmp_path):
     with pytest.raises(InputError, match="no usable image"):
         prepare_folder([tmp_path])
@@ -283,32 +220,8 @@ def test_nothing_usable_is_an_error(tmp_path):
         prepare_folder([tmp_path / "none"])
 
 
-cells = st.text(st.characters(blacklist_categories=("Cs",)), max_size=12)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(cells, cells, cells), max_size=4))
-def test_any_table_gives_entries_or_says_what_is_wrong(tmp_path, rows):
-    """Whatever stands in the cells."""
-    path = tmp_path / "labels.csv"
-    pd.DataFrame([*rows], columns=["image", "mask", "label"]).to_csv(path, index=False)
-    try:
-        report = prepare_folder([tmp_path])
-    except InputError:
-        return
-    assert all((tmp_path / entry["image"]).is_file() for entry in report.entries)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.binary(max_size=200))
-def test_any_bytes_as_a_table_give_entries_or_an_input_error(tmp_path, content):
-    (tmp_path / "labels.csv").write_bytes(content)
-    with pytest.raises(InputError):
-        prepare_folder([tmp_path])
-
-
-def test_a_folder_of_crops_has_whole_images_as_regions(tmp_path, add):
-    add("one/malignant/a.png", "one/malignant/a_mask.png", "two/benign/b.png", "two/benign/b_mask.png")
+def test_a_folder_of_crops_has_whole_images_as_regions(tmp_path, write):
+    write("one/malignant/a.png", "one/malignant/a_mask.png", "two/benign/b.png", "two/benign/b_mask.png")
     report = prepare_folder([tmp_path / "one", tmp_path / "two"], crops=[tmp_path / "two"])
     assert [entry.get("box") for entry in report.entries] == [None, [0, 0, 30, 20]]
     with pytest.raises(InputError, match=r"three: is none of the folders to prepare"):

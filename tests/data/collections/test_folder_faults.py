@@ -7,36 +7,19 @@ import json
 import nibabel
 import numpy as np
 import pytest
+from csv_files import table
 from dicom_files import write_mammogram
-from PIL import Image, PngImagePlugin
+from PIL import PngImagePlugin
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.result_names import COLUMNS, DICOM_MANUFACTURER, RESULT_MARK
-from monai_rescunet.data import prepare_folder, read_datalist, write_datalist
+from monai_rescunet.data import prepare_folder
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (20, 30)).astype(np.uint8)
 MASK = np.zeros((20, 30), np.uint8)
 MASK[5:12, 8:20] = 255
-
-
-@pytest.fixture
-def write(tmp_path):
-    def add(*names, array=PICTURE, **options):
-        for name in names:
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if name.endswith(".nii.gz"):
-                nibabel.save(nibabel.Nifti1Image(array.T, np.eye(4)), path)
-            else:
-                Image.fromarray(array).save(path, **options)
-
-    return add
-
-
-def table(path, header, *rows):
-    path.write_text("\n".join([header, *rows]) + "\n")
 
 
 def masks_of(report):
@@ -217,126 +200,6 @@ def test_cases_that_differ_in_their_spelling_alone_are_asked_about(tmp_path, wri
     report = prepare_folder([tmp_path])
     assert [entry["case"] for entry in report.entries] == ["P02"]
     assert report.problems[0].startswith("the cases 'P 01', 'P01', 'p01': differ in upper and lower case or spaces")
-
-
-BOXES = "image,x_min,y_min,x_max,y_max"
-FAULTY_BOXES = [
-    ("a.png,0.1,0.1,0.5,0.6", "seems to be in fractions of the image"),
-    ('a.png,1,1,"1,234",9', "'1,234' may be thousands or a decimal comma"),
-    ("a.png,1,1,nan,9", "are not four numbers, one is 'nan'"),
-    ("a.png,1,1,1_0,9", "are not four numbers, one is '1_0'"),
-    ("a.png,1,1,,9", "are not four numbers, one is ''"),
-    ("a.png,1,1,300,9", "outside the image"),
-    ("A.PNG,1,1,9,9", "there is no file 'A.PNG'"),
-    ("elsewhere/a.jpg,1,1,9,9", "there is no file 'elsewhere/a.jpg'"),
-]
-
-
-@pytest.mark.parametrize(("row", "message"), FAULTY_BOXES)
-def test_an_image_whose_box_is_refused_is_not_taken_whole(tmp_path, write, row, message):
-    write("a.png", "b.png")
-    table(tmp_path / "boxes.csv", BOXES, row)
-    report = prepare_folder([tmp_path])
-    assert [entry["image"] for entry in report.entries] == ["b.png"]
-    assert message in report.problems[0]
-
-
-def test_classes_as_numbers_are_refused_and_the_image_with_them(tmp_path, write):
-    write("a.png", "b.png")
-    table(tmp_path / "boxes.csv", BOXES + ",label", "a.png,1,1,9,9,1")
-    report = prepare_folder([tmp_path])
-    assert [entry["image"] for entry in report.entries] == ["b.png"]
-    assert "label is '1'; expected benign or malignant" in report.problems[0]
-
-
-def test_decimal_commas_are_read_where_they_can_be_nothing_else(tmp_path, write):
-    write("a.png")
-    table(tmp_path / "Boxes.CSV", "Image;XMin;YMin;XMax;YMax", "a.png;1,5;2,25;10;12,0")
-    assert prepare_folder([tmp_path]).entries[0]["box"] == [1.5, 2.25, 10, 12]
-
-
-def test_labels_csv_may_have_boxes(tmp_path, write):
-    write("a.png", "b.png")
-    header, rows = "image,label,x_min,y_min,x_max,y_max", ["a.png,benign,1,2,9,9", "a.png,malignant,9,9,15,15"]
-    table(tmp_path / "labels.csv", header, *rows, "b.png,benign,,,,")
-    entries = prepare_folder([tmp_path]).entries
-    assert [(entry["image"], entry.get("box"), entry["class"]) for entry in entries] == [
-        ("a.png", [1, 2, 9, 9], "benign"),
-        ("a.png", [9, 9, 15, 15], "malignant"),
-        ("b.png", None, "benign"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("header", "message"),
-    [
-        ("image,mask,label,x1,y1,x2,y2", "labels.csv: has the columns x1, y1, x2, y2; expected boxes as x_min"),
-        ("image,mask,label,bbox", "labels.csv: has the columns bbox"),
-        ("image,mask,label,x_min,y_min,x_max", "labels.csv: has no column y_max; expected boxes as"),
-    ],
-)
-def test_boxes_in_columns_that_are_not_read_are_refused(tmp_path, write, header, message):
-    write("a.png")
-    table(tmp_path / "labels.csv", header, "a.png,,benign" + ",1" * (header.count(",") - 2))
-    with pytest.raises(InputError, match=message):
-        prepare_folder([tmp_path])
-
-
-@pytest.mark.parametrize("name", ["boxes.xlsx", "Labels.xls", "boxes.tsv"])
-def test_tables_in_other_formats_are_refused_not_passed_over(tmp_path, write, name):
-    write("a.png")
-    (tmp_path / name).write_bytes(b"PK")
-    with pytest.raises(InputError, match=rf"{name}: is no CSV file, and no other table is read: save it as"):
-        prepare_folder([tmp_path])
-    table(tmp_path / f"{name.split('.')[0].lower()}.csv", BOXES + ",mask,label", "a.png,1,1,9,9,,benign")
-    assert len(prepare_folder([tmp_path]).entries) == 1
-
-
-def test_two_tables_of_one_name_are_refused(tmp_path, write):
-    write("a.png")
-    for name in ("boxes.csv", "Boxes.csv"):
-        table(tmp_path / name, BOXES)
-    with pytest.raises(InputError, match=r"has Boxes\.csv and boxes\.csv; expected one"):
-        prepare_folder([tmp_path])
-
-
-def test_whole_mammograms_with_boxes_alone_make_a_collection_for_the_finder(tmp_path, write):
-    """Several masses an image, classes unknown, images without a mass, unsure regions; folds by case."""
-    names = [f"{number}.png" for number in range(9)]
-    write(*names)
-    rows = [f"{name},1,1,9,9,p{number // 2}," for number, name in enumerate(names[:6])]
-    rows += ["0.png,12,9,20,19,p0,", "6.png,,,,,p6,", "7.png,,,,,p7,none", "8.png,3,3,9,9,p8,unsure"]
-    table(tmp_path / "boxes.csv", BOXES + ",case,finding", *rows)
-    report = prepare_folder([tmp_path])
-    assert report.problems == []
-    assert [entry["mass"] for entry in report.entries if entry["image"] == "0.png"] == [0, 1]
-    blank = next(entry for entry in report.entries if entry["image"] == "6.png")
-    assert blank == {"image": "6.png", "case": "p6", "finding": "none", "fold": blank["fold"]}
-    assert {entry["fold"] for entry in report.entries} == {0, 1, 2}
-    counts = "7 masses in 9 images of 6 cases: 7 without class; images without a mass 2; unsure regions 1"
-    assert counts in report.summary()
-    write_datalist(tmp_path / "d.json", report.entries)
-    assert len(read_datalist(tmp_path / "d.json", tmp_path)) == 10
-
-
-@pytest.mark.parametrize(
-    ("header", "rows", "message"),
-    [
-        ("", ["a.png,,,,", "a.png,1,1,9,9"], "stands in a row whose box is blank beside another one; none is kept"),
-        (",label", ["a.png,,,,,benign"], "the box is blank, which says that the image has no mass, but a class"),
-        (",finding", ["a.png,,,,,mass"], "finding is mass, and the box is blank"),
-        (",finding", ["a.png,1,1,9,9,none"], "finding is none, and the box is not"),
-        (",finding", ["a.png,1,1,9,9,maybe"], "finding is 'maybe'; expected mass, none, unsure"),
-    ],
-)
-def test_rows_that_say_both_that_there_is_a_mass_and_that_there_is_none_are_refused(
-    tmp_path, write, header, rows, message
-):
-    write("a.png", "b.png")
-    table(tmp_path / "boxes.csv", BOXES + header, *rows)
-    report = prepare_folder([tmp_path])
-    assert [entry["image"] for entry in report.entries] == ["b.png"]
-    assert message in report.problems[0]
 
 
 def test_an_image_in_folders_of_both_classes_is_left_out(tmp_path, write):

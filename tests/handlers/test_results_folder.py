@@ -1,0 +1,114 @@
+"""What lies in the folder of results already: other files, earlier runs, other runs at work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+from saved_masses import A_MASS, GREY, NO_LESION, loaded, save, table
+
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.data.datalists.lenient import ImageOfMasses
+from monai_rescunet.handlers import SaveMassResults
+
+
+def test_the_table_holds_what_is_finished_when_a_run_is_cut_off(tmp_path, write_png):
+    handler = SaveMassResults(tmp_path / "out", strict=True)
+    paths = [write_png(GREY, name) for name in ("a.png", "b.png", "c.png")]
+    handler.select([{"image": str(path)} for path in paths])
+    for path in paths[:2]:
+        state = SimpleNamespace(batch=ImageOfMasses(loaded(path), [A_MASS[0]]), output=[A_MASS[1]])
+        handler._update(SimpleNamespace(state=state))
+        assert [Path(name).name for name in table(tmp_path / "out").image][-1] == path.name
+    handler.close()
+
+
+def test_a_file_that_is_no_result_is_not_written_over(tmp_path, write_png):
+    images = [(write_png(GREY, name), A_MASS) for name in ("w.png", "x.png")]
+    annotation = write_png(GREY, "x_label.png")
+    before = annotation.read_bytes()
+    with pytest.raises(InputError, match=r"has x_label\.png, which is no result of inference; choose another"):
+        save(tmp_path, *images)
+    assert annotation.read_bytes() == before
+    assert not (tmp_path / "w_label.png").exists(), "it is found out before hours of work"
+
+
+def test_a_users_own_table_is_not_written_to(tmp_path, write_png):
+    own = "image,score\nx.png,3\n"
+    (tmp_path / "results.csv").write_text(own)
+    with pytest.raises(InputError, match=r"results\.csv: is there already and is no table of results"):
+        save(tmp_path, (write_png(GREY), A_MASS))
+    assert (tmp_path / "results.csv").read_text() == own
+
+
+def test_runs_into_one_folder_share_a_table_in_which_an_image_judged_anew_is_replaced(tmp_path, write_png):
+    a, b, c = (write_png(GREY, name) for name in ("a.png", "b.png", "c.png"))
+    out = tmp_path / "out"
+    save(out, (a, A_MASS, A_MASS), (b, A_MASS), dataset_dir=tmp_path)
+    save(out, (c, NO_LESION), dataset_dir=tmp_path)
+    save(out, (a, NO_LESION), dataset_dir=tmp_path)
+    rows = table(out)
+    assert list(zip(rows.image, rows.decision, strict=True)) == [
+        ("b.png", "malignant"),
+        ("c.png", "no lesion"),
+        ("a.png", "no lesion"),
+    ]
+    assert np.asarray(Image.open(out / "a_label.png")).max() == 0
+
+
+def test_rows_of_other_settings_are_not_put_beside_each_other(tmp_path, write_png):
+    a, b = write_png(GREY, "a.png"), write_png(GREY, "b.png")
+    save(tmp_path / "out", (a, A_MASS), settings={"otsu_mode": "anchored", "overlay": True})
+    with pytest.raises(InputError, match=r"other settings \(otsu_mode is paper, there anchored\)"):
+        save(tmp_path / "out", (b, A_MASS), settings={"otsu_mode": "paper", "overlay": True})
+    save(tmp_path / "out", (b, A_MASS), settings={"otsu_mode": "anchored", "overlay": False}, overlay=False)
+    save(tmp_path / "out", *((path, A_MASS) for path in (a, b)), settings={"otsu_mode": "paper"})
+    assert len(table(tmp_path / "out")) == 2
+
+
+def test_resuming_leaves_out_what_is_done_and_does_what_is_not(tmp_path, write_png):
+    paths = [write_png(GREY, name) for name in ("a.png", "b.png", "c.png")]
+    out, settings = tmp_path / "out", {"kappa": 0.3}
+    save(out, *((path, A_MASS) for path in paths), settings=settings)
+    lines = (out / "results.csv").read_bytes().splitlines(keepends=True)
+    (out / "results.csv").write_bytes(b"".join(lines[:3]) + lines[3][:20])  # killed while the third row was written
+    handler = save(out, *((path, NO_LESION) for path in paths), settings=settings, resume=True)
+    assert table(out).decision.tolist() == ["malignant", "malignant", "no lesion"]
+    assert handler.written == 1
+    again = save(out, *((path, NO_LESION) for path in paths), settings=settings, resume=True)
+    assert again.written == 0
+    with pytest.raises(InputError, match=r"other settings \(kappa is 0\.5, there 0\.3\)"):
+        save(out, *((path, A_MASS) for path in paths), settings={"kappa": 0.5}, resume=True)
+
+
+def test_an_image_of_the_same_name_from_another_folder_is_not_written_over(tmp_path, write_png):
+    one, other = write_png(GREY, "one/a.png"), write_png(GREY, "other/a.png")
+    save(tmp_path / "out", (one, A_MASS), dataset_dir=one.parent)
+    for resume in (False, True):
+        with pytest.raises(InputError, match=r"has a_label\.png of another image already"):
+            save(tmp_path / "out", (other, NO_LESION), dataset_dir=other.parent, resume=resume)
+
+
+def test_several_runs_share_the_images_and_the_next_one_has_one_table_of_them(tmp_path, write_png):
+    images = [(write_png(GREY, f"{name}.png"), A_MASS) for name in "abcde"]
+    save(tmp_path / "one", *images, dataset_dir=tmp_path)
+    for number in (1, 0):
+        save(tmp_path / "two", *images, dataset_dir=tmp_path, share=(number, 2))
+    assert not (tmp_path / "two" / "results.csv").exists()
+    handler = save(tmp_path / "two", *images, dataset_dir=tmp_path, resume=True)
+    assert handler.written == 0
+    assert (tmp_path / "two" / "results.csv").read_text() == (tmp_path / "one" / "results.csv").read_text()
+    assert {path.name for path in (tmp_path / "one").iterdir()} == {path.name for path in (tmp_path / "two").iterdir()}
+
+
+def test_another_run_into_the_folder_at_the_same_time_is_refused(tmp_path, write_png):
+    first = SaveMassResults(tmp_path / "out")
+    entries = [{"image": str(write_png(GREY))}]
+    first.select(entries)
+    with pytest.raises(InputError, match="another run writes into it"):
+        SaveMassResults(tmp_path / "out").select(entries)
+    first.close()
+    SaveMassResults(tmp_path / "out").select(entries)
