@@ -1,26 +1,30 @@
 """Fit what goes beside the shipped weights on out-of-fold answers: `otsu_levels`, the probability, what is unusual.
 
     python benchmarks/scanner.py DATASET_DIR DATALIST OUT --runs RUNS
-    python benchmarks/calibrate.py OUT CHECKPOINT [DATASET_DIR DATALIST FOLD]
+    python benchmarks/calibrate.py CHECKPOINT OUT [OUT ...] [--trained-on DATASET_DIR DATALIST FOLD]
 
-OUT has the answers of networks to masses that they have not seen, of all collections, under all changes of the picture
-(`maps.npz`); CHECKPOINT was trained as they were, or is one of them.
+Each OUT has the answers of networks to masses that they have not seen, under all changes of the picture (`maps.npz`):
+of all collections by folds, say, and of one collection by a network that was trained without it. CHECKPOINT was trained
+as they were, or is one of them.
 
 `otsu_levels` are both times the one factor of the annotation's levels, 128 and 255, for which decisions have the best
-balanced accuracy, the mean over collections, without a change and under each of those that are mild: so they lean to
-neither class, and a new scanner does not tip them. What is printed is nested by case, in ten parts. The probability is
-Platt's, on the same answers, with classes and collections alike, so that it is that where half of the masses are
-malignant; it is written to `<CHECKPOINT>_calibration.json` and its reliability drawn in `reliability.png` in OUT.
+balanced accuracy, the mean over the collections of each OUT, without a change and under each of those that are mild: so
+they lean to neither class, and a new scanner does not tip them. What is printed is nested by case, in ten parts. The
+probability is Platt's, on the same answers, with classes and collections alike, so that it is that where half of the
+masses are malignant; it is written to `<CHECKPOINT>_calibration.json` and its reliability drawn in `reliability.png` in
+the first OUT.
 
-With the last three arguments, the masses of a datalist that CHECKPOINT was trained on (all but those of FOLD, which may
-be `none`), it also fits which pictures are unlike them: `<CHECKPOINT>_unlike.npz`.
+With the masses of a datalist that CHECKPOINT was trained on (all but those of FOLD, which may be `none`), it also fits
+which pictures are unlike them: `<CHECKPOINT>_unlike.npz`.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -42,26 +46,35 @@ PARTS = 10
 FITTED_ON = [change.name for change in CHANGES if change.mild or change.name == "none"]
 
 
-def read(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return a row a mass and change, and whether it is called malignant at each factor."""
-    kept = np.load(path)
+def read(out: Path) -> tuple[pd.DataFrame, np.ndarray, dict[str, object]]:
+    """Return a row a mass and change, whether it is called malignant at each factor, and what scores depend on."""
+    kept = np.load(out / "maps.npz")
     rows, called = [], []
     for name in FITTED_ON:
         maps = torch.from_numpy(kept[f"M {name}"].astype(np.float32) / 255)
         result = ModifiedOtsu()(maps)
         row = pd.DataFrame({key: kept[key] for key in ("case", "collection")})
-        row["malignant"], row["change"] = kept["class"] == MALIGNANT, name
+        row["malignant"], row["change"], row["judged"] = kept["class"] == MALIGNANT, name, str(out)
         row["score"], row["found"] = result.score.numpy(), result.lesion_found.numpy()
         rows.append(row)
         called.append(decisions(maps))
-    return pd.concat(rows, ignore_index=True), np.concatenate(called)
+    return pd.concat(rows, ignore_index=True), np.concatenate(called), json.loads(str(kept["settings"]))
 
 
-def main(out: str, checkpoint: str, *trained_on: str) -> None:
-    masses, called = read(Path(out) / "maps.npz")
-    settings = json.loads(str(np.load(Path(out) / "maps.npz")["settings"]))
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint")
+    parser.add_argument("out", type=Path, nargs="+")
+    parser.add_argument("--trained-on", nargs=3, metavar=("DATASET_DIR", "DATALIST", "FOLD"))
+    arguments = parser.parse_args()
+    checkpoint = arguments.checkpoint
+    tables, parts_called, settings_of = zip(*(read(out) for out in arguments.out), strict=True)
+    if any(settings != settings_of[0] for settings in settings_of):
+        raise InputError(f"the answers are of different settings, {' and '.join(map(str, settings_of))}; judge anew")
+    masses, called = pd.concat(tables, ignore_index=True), np.concatenate(parts_called)
+    settings = settings_of[0]
     truth, cases = masses.malignant.to_numpy(), masses.case.to_numpy()
-    groups = (masses.collection + " " + masses.change).to_numpy()
+    groups = (masses.judged + " " + masses.collection + " " + masses.change).to_numpy()
     masses["after"], masses["told_after"] = False, np.nan
     parts = StratifiedGroupKFold(PARTS, shuffle=True, random_state=0)
     for others, own in parts.split(truth, truth, cases):
@@ -72,14 +85,16 @@ def main(out: str, checkpoint: str, *trained_on: str) -> None:
         masses.loc[own, "told_after"] = [fitted(score) for score in masses.score.to_numpy()[own]]
     masses.loc[~masses.found, "told_after"] = np.nan
     before = called[:, np.abs(FACTORS - 1.0).argmin()]
-    for (collection, change), group in masses.groupby(["collection", "change"], sort=False):
+    for (judged, collection, change), group in masses.groupby(["judged", "collection", "change"], sort=False):
         sensitivity, specificity = rates(group.after, group.malignant)
         old = rates(before[group.index], group.malignant)
         told = group[group.told_after.notna()]
         print(
-            f"{collection}, {change}: {len(group)} masses, AUC {roc_auc_score(group.malignant, group.score):.3f}, "
-            f"sensitivity {sensitivity:.3f}, specificity {specificity:.3f} (with [128, 255] {old[0]:.3f}, {old[1]:.3f})"
-            f", Brier score {brier_score_loss(told.malignant, told.told_after):.3f}"
+            f"{judged}, {collection}, {change}: {len(group)} masses, "
+            f"AUC {roc_auc_score(group.malignant, group.score):.3f}, "
+            f"sensitivity {sensitivity:.3f}, specificity {specificity:.3f} "
+            f"(with [128, 255] {old[0]:.3f}, {old[1]:.3f}), "
+            f"Brier score {brier_score_loss(told.malignant, told.told_after):.3f}"
         )
     curve = balanced_accuracy(called, truth, groups)
     factor = best_factor(called, truth, groups, cases)
@@ -88,18 +103,20 @@ def main(out: str, checkpoint: str, *trained_on: str) -> None:
     found = masses[masses.found]
     calibration = fit_calibration(found.score, found.malignant, checkpoint, settings, groups[masses.found])
     print(f"{calibration} -> {save_calibration(calibration, checkpoint)}")
-    print(f"wrote {plot_reliability(masses[masses.change == 'none'], Path(out) / 'reliability.png')}")
-    if trained_on:
-        dataset_dir, datalist, fold = trained_on
-        unusual(dataset_dir, datalist, fold, checkpoint, Path(out))
+    picture = arguments.out[0] / "reliability.png"
+    print(f"wrote {plot_reliability(masses[masses.change == 'none'], picture)}")
+    if arguments.trained_on:
+        unusual(*arguments.trained_on, checkpoint)
 
 
-def unusual(dataset_dir: str, datalist: str, fold: str, checkpoint: str, out: Path) -> None:
-    """Fit and write what is unusual, and tell how often it is said of masses that were not trained on."""
+def unusual(dataset_dir: str, datalist: str, fold: str, checkpoint: str) -> None:
+    """Fit and write what is unusual, on the masses that the weights were trained on."""
     entries = json.loads(Path(datalist).read_text(encoding="utf-8"))["training"]
     known = [entry for entry in entries if str(entry.get("fold")) != fold]
-    (out / "trained_on.json").write_text(json.dumps({"training": known}), encoding="utf-8")
-    found = answers(dataset_dir, out / "trained_on.json", checkpoint)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "datalist.json")
+        path.write_text(json.dumps({"training": known}), encoding="utf-8")
+        found = answers(dataset_dir, path, checkpoint)
     cases = [str(entry["case"]) for entry in found.entries]
     unlikeness = fit_unlikeness(found.features["none"], cases, checkpoint, found.pictured)
     print(f"{len(cases)} masses -> {save_unlikeness(unlikeness, checkpoint)}")
@@ -107,6 +124,6 @@ def unusual(dataset_dir: str, datalist: str, fold: str, checkpoint: str, out: Pa
 
 if __name__ == "__main__":
     try:
-        main(*sys.argv[1:])
+        main()
     except InputError as error:
         sys.exit(str(error))

@@ -4,7 +4,8 @@
 #     benchmarks/retrain.sh DATA RUNS [fold_0 fold_1 ...]
 #
 # DATA holds mammo_masses, cbis_mass_crops and cesm_masses. RUNS gets a folder a training, `first` in it for the training
-# that scanners.yaml goes on from; one that has its model.pt is not trained again. Without names it does all steps, one after the other; with names these alone.
+# that scanners.yaml goes on from; one that has its model.pt is not trained again. Without names it does all steps, one
+# after the other; with names these alone. The shipped weights are `fold_none`, which takes an hour.
 set -eu
 data=$1 runs=$2
 shift 2
@@ -34,13 +35,21 @@ train() { # folder datalist fold [config of a peer, laid over both trainings]
 
 step() {
     case $1 in
-    fold_none | fold_[0-9]) train "$runs/$1" "$runs/all.json" "${1#fold_}" ;;
+    fold_[0-9]) train "$runs/$1" "$runs/all.json" "${1#fold_}" ;;
+    fold_none) # what is shipped: the second training on all masses, from fold 0's first
+        train "$runs/fold_0" "$runs/all.json" 0
+        run "$runs/fold_none" "$runs/all.json" none "'bundle/configs/train.yaml','bundle/configs/scanners.yaml'" \
+            --pretrained "$runs/fold_0/first/model.pt"
+        ;;
     without_*)
         train "$runs/$1" "$runs/$1.json" none
         "$python" benchmarks/scanner.py "$data" "$runs/only_${1#without_}.json" "$runs/$1/scanner" --checkpoint "$runs/$1/model.pt"
         ;;
     scanner) "$python" benchmarks/scanner.py "$data" "$runs/all.json" "$runs/scanner" --runs "$runs" ;;
-    calibrate) "$python" benchmarks/calibrate.py "$runs/scanner" "$runs/fold_none/model.pt" "$data" "$runs/all.json" none ;;
+    calibrate)
+        "$python" benchmarks/calibrate.py "$runs/fold_none/model.pt" "$runs/scanner" "$runs"/without_*/scanner \
+            --trained-on "$data" "$runs/all.json" none
+        ;;
     unet_fold_[0-9] | segresnet_fold_[0-9])
         name=${1%%_*}
         train "$runs/$name/${1#*_}" "$runs/all.json" "${1##*_}" "benchmarks/peers/$name.yaml"
@@ -55,7 +64,7 @@ step() {
     esac
 }
 
-[ $# -gt 0 ] || set -- fold_0 fold_1 fold_2 fold_none scanner calibrate \
-    without_mammo_masses without_cbis_mass_crops without_cesm_masses \
+[ $# -gt 0 ] || set -- fold_0 fold_1 fold_2 fold_none scanner \
+    without_mammo_masses without_cbis_mass_crops without_cesm_masses calibrate \
     unet_fold_0 unet_fold_1 unet_fold_2 segresnet_fold_0 segresnet_fold_1 segresnet_fold_2 card
 for each; do step "$each"; done
