@@ -55,6 +55,7 @@ def judged_by_folds(runs: Path, data: Path, datalist: Path) -> list[Path]:
             output_dir=str(out),
             fold=int(folder.name.removeprefix("fold_")),
             checkpoint=str(weights),
+            logging_file=False,  # the tables alone go to the output
         )
     return tables
 

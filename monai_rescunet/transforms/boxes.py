@@ -14,6 +14,8 @@ __all__ = ["Box", "check_box", "check_point", "jitter_box", "lesion_box"]
 
 Box = tuple[float, float, float, float]
 
+ROUNDING = 1e-6  # pixels that a side may lack of what is asked for
+
 
 def check_box(box: Sequence[float], image_size: Sequence[int]) -> Box:
     """Return the part of a box that lies in the image.
@@ -31,10 +33,10 @@ def check_box(box: Sequence[float], image_size: Sequence[int]) -> Box:
         raise InputError(f"the box is {values}; expected [x_min, y_min, x_max, y_max] with min below max")
     columns, rows = image_size
     width, height = values[2] - values[0], values[3] - values[1]
-    if width < 1 or height < 1:
+    if min(width, height) < 1 - ROUNDING:
         raise InputError(f"the box {values} is under a pixel wide or high; expected pixels, not fractions of the image")
     x_min, y_min, x_max, y_max = max(values[0], 0.0), max(values[1], 0.0), min(values[2], columns), min(values[3], rows)
-    if x_max - x_min < max(1, width / 2) or y_max - y_min < max(1, height / 2):
+    if x_max - x_min < max(1, width / 2) - ROUNDING or y_max - y_min < max(1, height / 2) - ROUNDING:
         raise InputError(
             f"the box {values} lies outside the image of {columns} columns and {rows} rows, or most of it: correct it"
         )
