@@ -89,7 +89,7 @@ def test_inference_writes_them_beside_the_label_map(mammogram, tmp_path):
         assert all((each["mask"] == frame.T).all() for frame, each in zip(frames, found, strict=True))
 
 
-def test_a_batch_has_one_valid_cad_report_a_study_which_names_the_finder(mammogram, tmp_path):
+def test_a_batch_has_one_valid_cad_report_a_study_which_names_both_networks(mammogram, tmp_path):
     study = {"StudyInstanceUID": generate_uid()}
     sources = [mammogram(f"{name}.dcm", **study) for name in "abc"]
     damaged = pydicom.dcmread(sources[1])
@@ -100,8 +100,9 @@ def test_a_batch_has_one_valid_cad_report_a_study_which_names_the_finder(mammogr
     (path,) = (tmp_path / "out").glob("*.dcm")
     assert path.name == "a_cad.dcm"
     assert faults(path) == []
-    text = str(pydicom.dcmread(path))
+    text = pydicom.dcmread(path).to_json()
     assert "Partially Succeeded" in text
+    assert read_provenance(WEIGHTS, bundle_root()).version in text
     assert read_provenance(WEIGHTS.with_name("finder.pt"), bundle_root()).version in text
 
 
