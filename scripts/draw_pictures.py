@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -26,11 +27,7 @@ from monai_rescunet.transforms.otsu_result import OtsuResult
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 MAMMOGRAMS = Path(__file__).parent.parent / "examples" / "mammograms"
-SHOWN = {
-    "00889_LEFT_MLO": "the malignant mass and two false findings",
-    "01112_LEFT_CC": "the benign mass, called malignant",
-    "00064_RIGHT_MLO": "nothing: the benign mass is missed",
-}
+SHOWN = ("00889_LEFT_MLO", "01112_LEFT_CC", "01853_LEFT_CC")
 LEVELS = {BENIGN: 0.5, MALIGNANT: 1.0}
 COLOUR = {name: np.array(COLOURS[value]) / 255 for name, value in CLASS_VALUES.items()}
 MODES = {"paper": "taken literally (paper)", "anchored": "with anchors (anchored)"}
@@ -118,18 +115,31 @@ def one_mask() -> plt.Figure:
     return figure
 
 
+def told_of(mass: pd.Series, found: list[dict[str, Any]]) -> str:
+    """Return what was found of an annotated mass, and what else."""
+    decisions = []
+    for row in found:
+        x_min, y_min, x_max, y_max = map(float, row["box"].split())
+        x, y = (x_min + x_max) / 2, (y_min + y_max) / 2
+        if mass.x_min <= x < mass.x_max and mass.y_min <= y < mass.y_max:
+            decisions.append(row["decision"])
+    told = f"found, called {decisions[0]}" if decisions else "missed"
+    false = len(found) - len(decisions)
+    return f"the {mass.label} mass: {told}" + (f"\nfalse findings: {false}" if false else "")
+
+
 def findings() -> plt.Figure:
     """Show what is found in three of the mammograms that are shipped, beside the boxes of their annotated masses."""
     known = pd.read_csv(MAMMOGRAMS / "known_masses.csv").set_index("image")
     figure, axes = plt.subplots(1, 3, figsize=(9, 5.6), layout="constrained")
     with tempfile.TemporaryDirectory() as folder:
-        for panel, (stem, told) in zip(axes, SHOWN.items(), strict=True):
-            predict(MAMMOGRAMS / f"{stem}.jpg", out=folder)
+        for panel, stem in zip(axes, SHOWN, strict=True):
+            found = predict(MAMMOGRAMS / f"{stem}.jpg", out=folder)
             panel.imshow(Image.open(Path(folder) / f"{stem}_overlay.png").convert("RGB"))
             mass = known.loc[f"{stem}.jpg"]
             size = mass.x_max - mass.x_min, mass.y_max - mass.y_min
             panel.add_patch(Rectangle((mass.x_min, mass.y_min), *size, fill=False, color="lime", linestyle=":"))
-            panel.set_title(f"found: {told}")
+            panel.set_title(told_of(mass, found))
             panel.set_axis_off()
     return figure
 

@@ -56,7 +56,13 @@ def predict(
         bool, typer.Option("--crop", help="The images are crops of one mass each, looked at whole.")
     ] = False,
     find_threshold: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Least confidence of a finding; the bundle's if left out.")
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Least confidence of a finding. If left out, the bundle's, for one false finding an image: on "
+            "held-out mammograms it found 0.69 (0.63 to 0.75) of the masses with 1.00 (0.90 to 1.09) false findings.",
+        ),
     ] = None,
     max_findings: Annotated[int | None, typer.Option(min=1, help="Findings of an image at most; likewise.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for label maps, overlays and results.csv.")] = Path("predictions"),
