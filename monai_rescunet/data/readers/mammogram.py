@@ -18,6 +18,7 @@ from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.readers.dicom import read_mammogram_dicom
 from monai_rescunet.data.readers.display import to_picture
 from monai_rescunet.data.readers.formats import image_format, image_stem, why_unreadable
+from monai_rescunet.data.readers.memory import contiguous
 from monai_rescunet.data.readers.nifti import nifti_header, read_nifti
 from monai_rescunet.data.readers.pictures import picture_size, read_picture
 
@@ -150,7 +151,7 @@ class MammogramReader(ImageReader):
         meta[MetaKeys.ORIGINAL_AFFINE] = meta[MetaKeys.AFFINE].copy()
         meta[MetaKeys.ORIGINAL_CHANNEL_DIM] = float("nan") if len(arrays) == 1 else 0
         if len(arrays) == 1:
-            return arrays[0], meta
+            return contiguous(arrays[0]), meta
         if len({array.shape for array in arrays}) > 1:
             raise InputError(f"{img[0]} and the files beside it have different sizes: {[a.shape for a in arrays]}")
         if any(not np.allclose(other[MetaKeys.AFFINE], meta[MetaKeys.AFFINE], atol=1e-3) for other in metas[1:]):
