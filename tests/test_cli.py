@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from forked import run_module
+from PIL import Image
 from typer.testing import CliRunner
 
 from monai_rescunet import __version__
 from monai_rescunet.cli import app
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.data import make_phantom
 from monai_rescunet.handlers import SaveMassResults
 
 
@@ -111,6 +113,22 @@ def test_the_command_keeps_no_outlines_in_memory(tmp_path, write_png, monkeypatc
     result = run("predict", str(image), "--out", str(tmp_path / "out"))
     assert result.exit_code == 0, result.exception
     assert (handlers[0].written, handlers[0].found) == (1, [])
+
+
+def test_a_crop_that_is_said_to_be_one_is_looked_at_whole(tmp_path):
+    grey, mask = make_phantom(np.random.default_rng(11), "malignant", (500, 400))
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    crop = grey[rows[0] - 3 : rows[-1] + 4, columns[0] - 3 : columns[-1] + 4]
+    Image.fromarray(crop).save(tmp_path / "crop.png")
+    assert run("predict", str(tmp_path / "crop.png"), "--crop", "--out", str(tmp_path / "out")).exit_code == 0
+    (row,) = pd.read_csv(tmp_path / "out" / "results.csv").to_dict("records")
+    assert row["decision"] in ("benign", "malignant")
+    assert np.isnan(row["found"])
+    label = np.asarray(Image.open(tmp_path / "out" / "crop_label.png"))
+    assert (label > 0).mean() > 0.4
+    refused = run("predict", str(tmp_path / "crop.png"), "--crop", "--box", "1,1,9,9", "--out", str(tmp_path / "two"))
+    assert refused.exit_code == 1
+    assert "give one" in str(refused.exception)
 
 
 @pytest.mark.parametrize("arguments", [["predict", "a.png", "--otsu-mode", "foo"], ["phantom", "p", "--seed", "-1"]])
