@@ -21,6 +21,7 @@ from skimage.draw import ellipse
 from monai_rescunet import predict
 from monai_rescunet.core.classes import BENIGN, CLASS_VALUES, COLOURS, MALIGNANT
 from monai_rescunet.data import make_phantoms
+from monai_rescunet.decisions.froc import judge_image
 from monai_rescunet.transforms import EncodeMixedSupervision, ModifiedOtsu, ToLabelMap
 from monai_rescunet.transforms.histogram import histogram
 from monai_rescunet.transforms.otsu_result import OtsuResult
@@ -117,14 +118,11 @@ def one_mask() -> plt.Figure:
 
 def told_of(mass: pd.Series, found: list[dict[str, Any]]) -> str:
     """Return what was found of an annotated mass, and what else."""
-    decisions = []
-    for row in found:
-        x_min, y_min, x_max, y_max = map(float, row["box"].split())
-        x, y = (x_min + x_max) / 2, (y_min + y_max) / 2
-        if mass.x_min <= x < mass.x_max and mass.y_min <= y < mass.y_max:
-            decisions.append(row["decision"])
-    told = f"found, called {decisions[0]}" if decisions else "missed"
-    false = len(found) - len(decisions)
+    box = [mass.x_min, mass.y_min, mass.x_max, mass.y_max]
+    boxes = [[*map(float, row["box"].split())] for row in found]
+    hits = [row for row, each in zip(found, boxes, strict=True) if not len(judge_image([each], [1.0], [box]).false)]
+    told = f"found, called {hits[0]['decision']}" if hits else "missed"
+    false = len(found) - len(hits)
     return f"the {mass.label} mass: {told}" + (f"\nfalse findings: {false}" if false else "")
 
 

@@ -190,6 +190,8 @@ class SaveMassResults(LeftOut):
         rows = [mass_row(name, canvas.meta, mass, output, self.calibration, label_map) for mass, output in judged]
         if rows:
             self._finish(ImageResult(image.path, canvas, rows, [output["outline"] for _, output in judged]))
+        else:
+            self._failed(image.path)
 
     def without_masses(self, image: ImageOfMasses) -> None:
         """Write that nothing was found in an image; its `found` is the highest confidence that was seen."""

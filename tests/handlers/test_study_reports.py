@@ -145,6 +145,17 @@ def test_an_image_that_cannot_be_written_stands_among_the_failed(view, tmp_path,
     assert status(reports(tmp_path / "out")["a_cad.dcm"], ANALYSES) == "Partially Succeeded"
 
 
+def test_an_image_that_the_network_has_no_answer_for_stands_among_the_failed(view, tmp_path):
+    handler, (first, second) = begin(tmp_path / "out", [view("a"), view("b")])
+    judge(handler, first)
+    entry = {"image": str(second), "canvas": KeepCanvasd()(LOAD({"image": str(second)}))["canvas"]}
+    state = SimpleNamespace(batch=ImageOfMasses(entry, [{"mass": 0}]), output=[{"error": ValueError("NaN")}])
+    handler._update(SimpleNamespace(state=state))
+    handler._drain()
+    (report,) = reports(tmp_path / "out").values()
+    assert "Partially Succeeded" in report.to_json()
+
+
 def test_a_study_of_which_nothing_could_be_judged_has_no_report(view, tmp_path):
     paths = [view(name) for name in "ab"]
     handler, _ = begin(tmp_path / "out", paths)

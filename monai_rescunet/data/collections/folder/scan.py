@@ -110,7 +110,8 @@ def _pictures(images: list[Path], collector: Collector) -> list[Path]:
     left_out: set[Path] = set()
     for image in images:
         stem = image_stem(image).casefold()
-        shorter = [stem[:end] for end in range(1, len(stem))]  # a_m, a-mask, amask of a
+        # a_m, a-mask, amask of a; but 10 is no mask of 1
+        shorter = [stem[:end] for end in range(1, len(stem)) if not stem[end - 1 : end + 1].isdigit()]
         beside = [other for name in shorter for other in by_stem.get(name, ()) if other.parent == image.parent]
         others = [other for other in (*by_stem[stem], *beside) if other != image]
         if not others:
