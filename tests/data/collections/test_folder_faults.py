@@ -254,3 +254,10 @@ def test_a_mask_whose_columns_are_the_images_rows_is_taken_where_both_headers_sa
     report = prepare_folder([tmp_path])
     assert report.problems == []
     assert "label" in report.entries[0]
+
+
+def test_numbered_images_are_no_masks_of_one_another(tmp_path, write_png):
+    grey = np.random.default_rng(0).integers(0, 255, (20, 30)).astype(np.uint8)
+    for name, pixels in (("1.png", grey), ("10.png", grey // 128 * 100)):
+        write_png(pixels, name)
+    assert len(prepare_folder([tmp_path]).entries) == 2
