@@ -41,7 +41,7 @@ def blobs(seed: int, count: int) -> torch.Tensor:
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    return ResCUNet(features=(8, 8, 8, 8, 8)).eval()
+    return ResCUNet(features=(16, 16, 16, 16, 16)).eval()
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +63,14 @@ def checkpoint(tmp_path):
     return path
 
 
+@pytest.fixture(scope="module")
+def trained_on(look):
+    return look(blobs(0, 400))
+
+
 @pytest.fixture
-def fitted(look, checkpoint):
-    return fit_unlikeness(look(blobs(0, 200)), [str(number // 2) for number in range(200)], checkpoint, SETTINGS)
+def fitted(trained_on, checkpoint):
+    return fit_unlikeness(trained_on, [str(number // 2) for number in range(len(trained_on))], checkpoint, SETTINGS)
 
 
 def test_pictures_like_those_of_training_are_seldom_flagged_and_spread_over_the_scale(fitted, look):
