@@ -93,7 +93,7 @@ def answers(
     for entry in entries:
         if "class" not in entry:
             raise InputError(f"{entry['image']}: mass {entry['mass']} has no class; give that of every mass")
-    tap = FeatureTap(network, parser.get_parsed_content("watched"))
+    tap = FeatureTap(network, parser.get_parsed_content("watched"), inferer.views())
     maps: dict[str, list[Tensor]] = {change.name: [] for change in changes}
     features: dict[str, list[Tensor]] = {change.name: [] for change in changes}
     masks: list[Tensor] = []

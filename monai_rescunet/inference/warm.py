@@ -16,6 +16,7 @@ from monai.bundle import ConfigWorkflow
 from monai.handlers import CheckpointLoader
 
 from monai_rescunet.core.errors import LeftOutError, input_error_behind
+from monai_rescunet.handlers import FoldBatchNorms
 from monai_rescunet.results.image_files import ImageResult
 
 __all__ = ["WarmWorkflow", "warm_workflow"]
@@ -53,7 +54,8 @@ class WarmWorkflow:
             self.workflow.initialize()
             content = self.workflow.parser.get_parsed_content
             self.results, self.dataset, self.evaluator = content("results"), content("dataset"), content("evaluator")
-            self._loaders = [handler for handler in content("handlers") if isinstance(handler, CheckpointLoader)]
+            once = CheckpointLoader | FoldBatchNorms
+            self._once = [handler for handler in content("handlers") if isinstance(handler, once)]
 
     def run(
         self, entries: list[dict[str, Any]], told: Callable[[list[ImageResult]], list[dict[str, Any]]], **results: Any
@@ -85,8 +87,8 @@ class WarmWorkflow:
         finally:
             self.results.close()
             self.results.found = []
-            while self._loaders:  # the weights are in place, and a run without them is the last one
-                self.evaluator.remove_event_handler(self._loaders.pop(), Events.STARTED)
+            while self._once:  # the weights are in place, and a run without them is the last one
+                self.evaluator.remove_event_handler(self._once.pop(), Events.STARTED)
 
 
 def warm_workflow(root: Path, checkpoint: Path, settings: Mapping[str, Any]) -> WarmWorkflow:

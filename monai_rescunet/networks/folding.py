@@ -22,10 +22,11 @@ def fold_batch_norms(network: Network) -> Network:
 
     A batch norm in evaluation is a scale and a shift, which the convolution before it can take over: the same logits up
     to rounding, without a pass over every feature map. The copy cannot be trained, nor can its weights be loaded
-    anywhere else.
+    anywhere else. A network that has nothing to fold is returned as it is, and one whose batch norm or convolution
+    has hooks keeps these two.
 
     Args:
-        network: in evaluation mode, built from MONAI's `Convolution` blocks, as all networks here are.
+        network: in evaluation mode; folded are MONAI's `Convolution` blocks, of which all networks here are built.
 
     Raises:
         ValueError: the network is in training mode.
@@ -40,25 +41,37 @@ def fold_batch_norms(network: Network) -> Network:
     """
     if network.training:
         raise ValueError("the network is in training mode; call eval() first: a batch norm then has no fixed scale")
+    if not _foldable(network):
+        return network
     folded = deepcopy(network)
-    for block in folded.modules():
-        if isinstance(block, Convolution) and (norm := _foldable(block)) is not None:
-            block.conv = fuse_conv_bn_eval(block.conv, norm, transpose=_is_transposed(block.conv))
-            block.adn.N = nn.Identity()
+    for block, norm in _foldable(folded):
+        block.conv = fuse_conv_bn_eval(block.conv, norm, transpose=_is_transposed(block.conv))
+        block.adn.N = nn.Identity()
     return folded
 
 
-def _foldable(block: Convolution) -> _BatchNorm | None:
+def _foldable(network: nn.Module) -> list[tuple[Convolution, _BatchNorm]]:
+    """Return the blocks whose convolution can take over their batch norm, and that."""
+    blocks = [block for block in network.modules() if isinstance(block, Convolution)]
+    return [(block, norm) for block in blocks if (norm := _foldable_norm(block)) is not None]
+
+
+def _foldable_norm(block: Convolution) -> _BatchNorm | None:
     """Return the batch norm that the block's convolution can take over, None if there is none."""
     conv = block.conv
     if _is_transposed(conv) and conv.groups > 1:  # its weights do not stand by output channel
         return None
     for layer in getattr(block, "adn", nn.Sequential()).children():
         if isinstance(layer, _BatchNorm):
-            return layer if layer.running_mean is not None else None
+            return layer if layer.running_mean is not None and not (_has_hooks(layer) or _has_hooks(conv)) else None
         if not isinstance(layer, _Dropout | nn.Identity):  # which let everything through in evaluation
             return None  # the norm is of what comes out of it
     return None
+
+
+def _has_hooks(layer: nn.Module) -> bool:
+    """Return whether someone looks at what the layer is given or gives, which folding changes."""
+    return bool(layer._forward_pre_hooks or layer._forward_hooks)
 
 
 def _is_transposed(conv: nn.Module) -> bool:

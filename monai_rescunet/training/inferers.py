@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 __all__ = ["AutocastInferer", "supports_bfloat16"]
 
+TOGETHER = 4 * 128**2  # pixels that are still faster in one batch; more gain nothing by it and cost memory
+
 
 def supports_bfloat16(device: torch.device) -> bool:
     """Return whether the device has bfloat16 units; where a CPU only emulates them they are slower than float32."""
@@ -32,7 +34,8 @@ class AutocastInferer(SimpleInferer):
     Args:
         amp: use bfloat16 where the device has units for it.
         flips: average the logits over the input and its flips along every set of spatial axes, four in 2D; or along
-            these spatial axes (from 0), one at a time.
+            these spatial axes (from 0), one at a time. They go through the network in one batch where that is small,
+            in passes of their own where not.
     """
 
     def __init__(self, amp: bool = True, flips: bool | Sequence[int] = False) -> None:
@@ -49,14 +52,24 @@ class AutocastInferer(SimpleInferer):
         # a MetaTensor would go through Python at every layer
         plain = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
         enabled = self.amp and supports_bfloat16(plain.device)
+        flips = self._flips(plain.ndim)
+        views = [plain, *(plain.flip(axes) for axes in flips)]
+        small = len(views) * plain[:, 0].numel() <= TOGETHER
         with torch.autocast(plain.device.type, dtype=torch.bfloat16, enabled=enabled):
-            logits = network(plain, *args, **kwargs).float()
-            flips = self._flips(plain.ndim)
-            for axes in flips:
-                logits = logits + network(plain.flip(axes), *args, **kwargs).float().flip(axes)
+            if flips and small and not (args or kwargs):  # which may be of the batch's size
+                answers = network(torch.cat(views)).float().chunk(len(views))
+            else:
+                answers = [network(view, *args, **kwargs).float() for view in views]
+        logits = answers[0]
+        for axes, answer in zip(flips, answers[1:], strict=True):
+            logits = logits + answer.flip(axes)
         if flips:
-            logits = logits / (1 + len(flips))
+            logits = logits / len(views)
         return MetaTensor(logits).copy_meta_from(inputs, copy_attr=False) if isinstance(inputs, MetaTensor) else logits
+
+    def views(self, spatial_dims: int = 2) -> int:
+        """Return how many pictures of each go through the network: itself and its flips."""
+        return 1 + len(self._flips(2 + spatial_dims))
 
     def _flips(self, ndim: int) -> list[tuple[int, ...]]:
         """Return the sets of axes of a batch to flip along."""

@@ -14,10 +14,18 @@ from monai.bundle import ConfigParser
 
 from monai_rescunet import InputError, predict
 from monai_rescunet.core.bundle_root import bundle_root
+from monai_rescunet.handlers import fold_batch_norms
 from monai_rescunet.inference import warm
+from monai_rescunet.training import inferers
 
 GREY = np.random.default_rng(0).integers(0, 255, (90, 80)).astype(np.uint8)
 BOX = [10, 20, 60, 70]
+EXAMPLES = Path(__file__).parents[2] / "examples" / "mammograms"
+KNOWN = {
+    "01405_RIGHT_CC.jpg": [305, 276, 368, 321],
+    "00064_RIGHT_MLO.jpg": [329, 251, 425, 337],
+    "01112_LEFT_CC.jpg": [139, 252, 195, 309],
+}
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +112,34 @@ def test_after_an_error_that_ended_a_run_the_next_one_runs(write_png, tmp_path):
         with pytest.raises(InputError, match="it is empty"):
             predict(bad, box=BOX, strict=True)
     assert len(predict(image, box=BOX, strict=True)) == 1
+
+
+def test_the_shipped_weights_answer_as_their_batch_norms_and_flips_one_by_one_do(monkeypatch):
+    """Folded batch norms and flips in one batch are a matter of time alone."""
+
+    def judged() -> list[dict]:
+        monkeypatch.setattr(warm, "_kept", type(warm._kept)())
+        boxes = list(KNOWN.values())
+        each = [mass for name, box in KNOWN.items() for mass in predict(EXAMPLES / name, box=box)]
+        return each + predict(EXAMPLES / next(iter(KNOWN)), box=boxes)
+
+    fast = judged()
+    monkeypatch.setattr(fold_batch_norms, "fold_batch_norms", lambda network: network)
+    monkeypatch.setattr(inferers, "TOGETHER", 0)
+    for quick, slow in zip(fast, judged(), strict=True):
+        assert quick["decision"] == slow["decision"]
+        assert quick["score"] == pytest.approx(slow["score"], abs=0.004)  # a grey level
+        assert quick["unlike_training"] == pytest.approx(slow["unlike_training"], abs=0.005)  # two masses of training
+        assert (quick["mask"] != slow["mask"]).sum() <= 0.001 * slow["mask"].sum()
+
+
+def test_each_image_of_a_run_is_as_unlike_the_training_as_by_itself(monkeypatch):
+    images = [EXAMPLES / name for name in KNOWN]
+    box = [139, 252, 195, 309]
+    together = [mass["unlike_training"] for mass in predict(images, box=box)]
+    by_itself = []
+    for image in images:
+        monkeypatch.setattr(warm, "_kept", type(warm._kept)())
+        by_itself.append(predict(image, box=box)[0]["unlike_training"])
+    assert together == by_itself
+    assert len(set(by_itself)) > 1

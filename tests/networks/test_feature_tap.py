@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from monai_rescunet.networks import FeatureTap, ResCUNet
+from monai_rescunet.networks import FeatureTap, ResCUNet, fold_batch_norms
 
 
 @pytest.fixture
@@ -26,14 +26,30 @@ def test_it_is_the_mean_and_deviation_of_the_maps(network):
     torch.testing.assert_close(network(pictures), before)
 
 
-def test_flips_of_a_batch_are_one_description(network):
-    tap, pictures = FeatureTap(network, ["encoder.1"]), torch.rand(2, 1, 32, 32)
+@pytest.mark.parametrize("together", [True, False])
+def test_flips_of_a_batch_are_one_description(network, together):
+    """The same whether they go through as one batch or in passes of their own."""
+    pictures = torch.rand(2, 1, 32, 32)
+    views = [pictures, pictures.flip(2), pictures.flip(3)]
+    single, several = FeatureTap(network, ["encoder.1"]), FeatureTap(network, ["encoder.1"], views=3)
     with torch.no_grad():
+        for batch in [torch.cat(views)] if together else views:
+            network(batch)
+    by_hand = single.take().reshape(3, 2, -1).mean(dim=0)
+    assert not torch.allclose(by_hand[0], by_hand[1], atol=1e-3)  # each has its own
+    torch.testing.assert_close(several.take(), by_hand)
+
+
+def test_it_hears_of_a_copy_with_folded_batch_norms(network):
+    pictures = torch.rand(2, 1, 32, 32)
+    with torch.no_grad():
+        network.train()(pictures)  # running statistics of their own
+        network.eval()
+        tap = FeatureTap(network, ["encoder.0", "encoder.1"])
         network(pictures)
-        once = tap.take()
-        network(pictures)
-        network(pictures)
-    torch.testing.assert_close(tap.take(), once)
+        expected = tap.take()
+        fold_batch_norms(network)(pictures)
+    torch.testing.assert_close(tap.take(), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_bright_centre_is_positive_and_its_inverse_negative(network):
@@ -47,14 +63,14 @@ def test_a_bright_centre_is_positive_and_its_inverse_negative(network):
     assert dark == pytest.approx(-bright)
 
 
-def test_nothing_or_batches_of_several_sizes_are_refused(network):
-    tap = FeatureTap(network, ["encoder.0"])
-    with pytest.raises(RuntimeError, match="expected one"):
+def test_nothing_or_a_picture_without_one_of_its_views_is_refused(network):
+    tap = FeatureTap(network, ["encoder.0"], views=2)
+    with pytest.raises(RuntimeError, match="0 pictures went through; expected 2 of each"):
         tap.take()
     with torch.no_grad():
         network(torch.rand(1, 1, 32, 32))
         network(torch.rand(2, 1, 32, 32))
-    with pytest.raises(RuntimeError, match="expected one"):
+    with pytest.raises(RuntimeError, match="3 pictures went through; expected 2 of each"):
         tap.take()
 
 

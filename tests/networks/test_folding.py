@@ -6,7 +6,7 @@ from monai.networks.blocks import Convolution
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from monai_rescunet.networks import NETWORKS, fold_batch_norms
+from monai_rescunet.networks import NETWORKS, ResCUNet, fold_batch_norms
 
 
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
@@ -55,3 +55,20 @@ def test_a_block_of_any_kind_keeps_its_output(spatial_dims, options, folds):
     folded = fold_batch_norms(nn.Sequential(block).eval())
     assert torch.allclose(folded(image), block(image), atol=1e-4)
     assert any(isinstance(module, _BatchNorm) for module in folded.modules()) != folds
+
+
+def test_a_network_without_such_blocks_is_returned_as_it_is():
+    for network in (nn.Conv2d(1, 1, 3), ResCUNet(features=(4, 4, 4, 4, 4), norm="instance")):
+        assert fold_batch_norms(network.eval()) is network
+
+
+@pytest.mark.parametrize("looked_at", ["conv", "adn.N"])
+def test_what_someone_looks_at_stays_as_it_is(looked_at):
+    block = Convolution(2, 4, 4, norm="batch")
+    image, seen = torch.randn(2, 4, 8, 8), []
+    block(image)
+    block.eval().get_submodule(looked_at).register_forward_hook(lambda *call: seen.append(call[2]))
+    network = nn.Sequential(block, Convolution(2, 4, 4, norm="batch")).eval()
+    network(image)
+    fold_batch_norms(network)(image)
+    assert torch.equal(*seen)
