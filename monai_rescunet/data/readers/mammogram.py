@@ -13,6 +13,7 @@ import pydicom
 from monai.config import PathLike
 from monai.data import ImageReader
 from monai.utils import MetaKeys, ensure_tuple
+from monai.utils.type_conversion import UNSUPPORTED_TYPES
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.readers.dicom import read_mammogram_dicom
@@ -72,10 +73,11 @@ def read_mammogram(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
         path: an image of any format that is read.
 
     Returns:
-        Grey levels, `(columns, rows)`, of the file's type and often a view whose rows lie one after the other, air dark
-        and tissue bright; and metadata: `affine`, `geometry` (who says where the pixels lie: `nifti`, a NIfTI header;
-        `plane`, DICOM's position or orientation; `viewer`, ITK, where DICOM says nothing; `none`), `spacing` ((column,
-        row) in mm, absent where unknown), `spacing_source`, and what `read_mammogram_dicom` and `read_nifti` add.
+        Grey levels, `(columns, rows)`, of the file's type and often a view, perhaps of what cannot be written to, whose
+        rows lie one after the other, air dark and tissue bright; and metadata: `affine`, `geometry` (who says where the
+        pixels lie: `nifti`, a NIfTI header; `plane`, DICOM's position or orientation; `viewer`, ITK, where DICOM says
+        nothing; `none`), `spacing` ((column, row) in mm, absent where unknown), `spacing_source`, and what
+        `read_mammogram_dicom` and `read_nifti` add.
 
     Raises:
         InputError: the file is missing, unreadable, or no single grey image.
@@ -142,6 +144,8 @@ class MammogramReader(ImageReader):
     def get_data(self, img: list[Path]) -> tuple[np.ndarray, dict[str, Any]]:
         """Return the pixels, `(columns, rows)` or `(channels, columns, rows)` for several files, and the metadata.
 
+        Of one file they have the type that MONAI makes tensors of, int32 for 16 bits without a sign.
+
         Raises:
             InputError: a file is missing, unreadable, or no single grey image.
         """
@@ -151,7 +155,8 @@ class MammogramReader(ImageReader):
         meta[MetaKeys.ORIGINAL_AFFINE] = meta[MetaKeys.AFFINE].copy()
         meta[MetaKeys.ORIGINAL_CHANNEL_DIM] = float("nan") if len(arrays) == 1 else 0
         if len(arrays) == 1:
-            return contiguous(arrays[0]), meta
+            kind = arrays[0].dtype
+            return contiguous(arrays[0], UNSUPPORTED_TYPES.get(kind, kind)), meta
         if len({array.shape for array in arrays}) > 1:
             raise InputError(f"{img[0]} and the files beside it have different sizes: {[a.shape for a in arrays]}")
         if any(not np.allclose(other[MetaKeys.AFFINE], meta[MetaKeys.AFFINE], atol=1e-3) for other in metas[1:]):

@@ -11,7 +11,7 @@ from monai_rescunet.data.readers.memory import contiguous
 
 
 @given(
-    size=st.tuples(st.integers(1, 200), st.integers(1, 200)),
+    size=st.tuples(st.integers(1, 300), st.integers(1, 300)),
     dtype=st.sampled_from([np.uint8, np.int16, ">u2", np.float32, np.bool_]),
 )
 def test_it_is_numpys_copy(size, dtype):
@@ -20,6 +20,9 @@ def test_it_is_numpys_copy(size, dtype):
     assert laid_out.flags.c_contiguous
     assert laid_out.dtype == stored.dtype
     assert np.array_equal(laid_out, stored.T)
+    wide = contiguous(stored.T, np.int64)
+    assert wide.dtype == np.int64
+    assert np.array_equal(wide, stored.T)
 
 
 @pytest.mark.parametrize("shape", [(30,), (3, 40, 50), (0, 7)])

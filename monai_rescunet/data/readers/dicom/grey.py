@@ -37,7 +37,7 @@ def decode(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
     """
     syntax, shape = dataset.file_meta.TransferSyntaxUID, (int(dataset.Rows), int(dataset.Columns))
     try:
-        cells = np.asarray(pixel_array(dataset, raw=True, correct_unused_bits=False))
+        cells = np.asarray(pixel_array(dataset, raw=True, correct_unused_bits=False, view_only=True))
     except Exception as error:  # each decoder raises its own
         package = next((package for name, package in DECODERS.items() if name in syntax.name), None)
         remedy = f"; if it is not installed, `pip install {package}`" if syntax.is_compressed and package else ""
