@@ -78,11 +78,11 @@ def attempt_dicom_results(
     kinds = check_kinds(kinds)
     made: dict[str, Any] = {}
     faults: dict[str, InputError] = {}
-    makers: dict[str, Callable[[], SOPClass | None]] = {
+    makers: dict[str, Callable[[], SOPClass | None]] = {  # the largest first, while nothing else is in memory
+        "sc": lambda: to_secondary_capture(source, masses, picture),
         "seg": lambda: _segmentation(source, masses, provenance),
         "sr": lambda: to_structured_report(source, masses, made["seg"], provenance=provenance),
         "cad": lambda: to_mammography_cad([cad_image(source, masses)], provenance, finder),
-        "sc": lambda: to_secondary_capture(source, masses, picture),
     }
     contents = {}
     for kind, make in makers.items():
@@ -95,9 +95,11 @@ def attempt_dicom_results(
                 made[kind] = make()
                 if made[kind] is not None:
                     contents[kind] = content_of(made[kind])
+                if kind != "seg":  # which the report refers to
+                    del made[kind]
         except InputError as error:
             faults[kind] = error
-    return contents, faults
+    return {kind: contents[kind] for kind in DICOM_KINDS if kind in contents}, faults
 
 
 @contextmanager
@@ -144,6 +146,13 @@ def _segmentation(
 
 def content_of(result: SOPClass) -> bytes:
     """Return a result as its file has it."""
-    file = BytesIO()
-    result.save_as(file, enforce_file_format=True)
+    pixels = result.get("PixelData", b"")
+    file = BytesIO(bytes(len(pixels)))  # of its size from the beginning: a file that grows is copied as it grows
+    if pixels:
+        result.PixelData = BytesIO(pixels)  # of bytes pydicom would make a copy before it writes them
+    try:
+        result.save_as(file, enforce_file_format=True)
+    finally:
+        if pixels:
+            result.PixelData = pixels
     return file.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from monai_rescunet.data.readers.mammogram import mammogram_picture
 from monai_rescunet.dicom.source import LOSSY, equipment, finish, read_source, reference_of, reference_to, size_of
 from monai_rescunet.results.label_painter import LabelPainter
 from monai_rescunet.results.outline import outlined
-from monai_rescunet.results.overlay import draw_overlay
+from monai_rescunet.results.overlay import coloured_strips, draw_overlay
 
 __all__ = ["to_secondary_capture"]
 
 SERIES_NUMBER = 9903
+ROWS = 64  # of a picture that are coloured at once
 
 
 def to_secondary_capture(
@@ -39,14 +41,14 @@ def to_secondary_capture(
     """
     image = read_source(source)
     size = size_of(image)
-    drawn = (_draw(source, masses, image) if picture is None else picture).convert("RGB")
+    drawn = _draw(source, masses, image) if picture is None else picture
     if drawn.size != size:
         raise InputError(
             f"{source}: the picture has the size {drawn.size}; expected {size}, the image's columns and rows"
         )
     capture = SCImage.from_ref_dataset(
         reference_of(image),
-        pixel_array=np.asarray(drawn),
+        pixel_array=np.zeros((1, 1, 3), np.uint8),  # of a picture it would hold four at once; replaced below
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
@@ -54,6 +56,7 @@ def to_secondary_capture(
         transfer_syntax_uid=ExplicitVRLittleEndian,
         **equipment("Outlines on the image (research)", SERIES_NUMBER),
     )
+    capture.Rows, capture.Columns, capture.PixelData = drawn.height, drawn.width, _in_colour(drawn)
     capture.PatientOrientation = image.get("PatientOrientation")
     capture.BurnedInAnnotation = "YES"
     capture.ImageType = ["DERIVED", "SECONDARY"]
@@ -63,6 +66,14 @@ def to_secondary_capture(
     capture.SourceImageSequence = [reference_to(image)]
     finish(capture, image)
     return capture
+
+
+def _in_colour(picture: Image.Image) -> bytes:
+    """Return a picture as RGB, pixel by pixel, without a second one of its size in memory."""
+    pixels = BytesIO(bytes(3 * picture.width * picture.height))
+    for strip in coloured_strips(picture, ROWS):
+        pixels.write(strip.tobytes())
+    return pixels.getvalue()
 
 
 def _draw(source: str | Path, masses: Sequence[Mapping[str, Any]], image: pydicom.Dataset) -> Image.Image:

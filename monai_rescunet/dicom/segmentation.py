@@ -18,6 +18,7 @@ from monai_rescunet.core.provenance import Provenance
 from monai_rescunet.dicom import codes
 from monai_rescunet.dicom.source import equipment, finish, read_source, reference_of, side_of, size_of
 from monai_rescunet.results.outline import number_of, outlined
+from monai_rescunet.transforms.outline import Outline
 
 __all__ = ["to_segmentation", "tracking_id"]
 
@@ -54,12 +55,9 @@ def to_segmentation(
     found = outlined(masses, size_of(image), source)
     if not found:
         raise InputError(f"{source}: no mass was outlined, so that there is nothing to store as a segmentation")
-    # one frame of every mass: (1, rows, columns, masses)
-    size = size_of(image)
-    pixels = np.stack([outline.whole(size).T for _, outline in found], axis=-1)[None].astype(np.uint8)
     segmentation = Segmentation(
         source_images=[reference_of(image)],
-        pixel_array=pixels,
+        pixel_array=_frame([outline for _, outline in found], size_of(image)),
         segmentation_type="BINARY",
         segment_descriptions=[
             _describe(image, number, mass, provenance or Provenance())
@@ -73,6 +71,25 @@ def to_segmentation(
     segmentation.PatientOrientation = image.get("PatientOrientation")  # asked for where no plane is given
     finish(segmentation, image)
     return segmentation
+
+
+def _frame(outlines: Sequence[Outline], size: tuple[int, int]) -> np.ndarray:
+    """Return the masses as highdicom takes them: their numbers, from 1, `(1, rows, columns)`.
+
+    Where two overlap it is a plane a mass, `(1, rows, columns, masses)`, which takes many times the memory.
+    """
+    numbers = np.zeros((1, size[1], size[0]), np.min_scalar_type(len(outlines)))
+    for number, outline in enumerate(outlines, start=1):
+        region = numbers[0].T[outline.slices]
+        if region[outline.mask].any():
+            break
+        region[outline.mask] = number
+    else:
+        return numbers
+    planes = np.zeros((*numbers.shape, len(outlines)), np.uint8)
+    for number, outline in enumerate(outlines):
+        planes[0, :, :, number].T[outline.slices] = outline.mask
+    return planes
 
 
 def tracking_id(image: pydicom.Dataset, mass: Mapping[str, Any]) -> str:

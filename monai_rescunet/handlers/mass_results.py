@@ -238,6 +238,7 @@ class SaveMassResults(LeftOut):
         write_label(folder, stem, label, source, result.canvas.meta)
         written = [label_suffix(result.canvas.meta)]
         picture = drawn(result, painter, label) if result.canvas.picture is not None else None
+        del label  # as large as the image, which DICOM results take several times
         if self.overlay and picture is not None:
             write_overlay(folder, stem, picture, source)
             save_thumbnail(picture, folder, stem)

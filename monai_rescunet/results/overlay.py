@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -11,7 +11,7 @@ from skimage.segmentation import expand_labels
 from monai_rescunet.core.classes import BACKGROUND, COLOURS
 from monai_rescunet.data.readers.display import to_picture
 
-__all__ = ["draw_overlay"]
+__all__ = ["coloured_strips", "draw_overlay"]
 
 BRIGHTEST = 255 - len(COLOURS)
 """Entry of white in the overlay's palette; those above it are the classes' colours."""
@@ -44,23 +44,30 @@ def draw_overlay(
     thickness = max(1, round(max(label.shape) / 400))  # visible when a full mammogram is shown on a screen
     for x_min, y_min, x_max, y_max in boxes:
         draw.rectangle((x_min, y_min, x_max - 1, y_max - 1), outline=BRIGHTEST, width=max(1, thickness // 2))
-    overlay = np.array(image)
     for columns, rows in [(slice(0, label.shape[0]), slice(0, label.shape[1]))] if regions is None else regions:
-        _outline(overlay.T, label, columns, rows, thickness)
-    drawn = Image.fromarray(overlay, "L")
-    drawn.putpalette(_PALETTE.ravel().tolist())
-    return drawn
+        _outline(image, label, columns, rows, thickness)
+    image.putpalette(_PALETTE.ravel().tolist())
+    return image
 
 
-def _outline(overlay: np.ndarray, label: np.ndarray, columns: slice, rows: slice, thickness: int) -> None:
+def coloured_strips(picture: Image.Image, rows: int) -> Iterator[Image.Image]:
+    """Give a picture with a palette as RGB, from the top, so many rows at a time: it is never whole in memory so."""
+    for top in range(0, picture.height, rows):
+        yield picture.crop((0, top, picture.width, min(top + rows, picture.height))).convert("RGB")
+
+
+def _outline(image: Image.Image, label: np.ndarray, columns: slice, rows: slice, thickness: int) -> None:
     """Draw a line outside the lesions of a region, so that it hides none of them."""
     inner = _widened(columns, thickness), _widened(rows, thickness)
     outer = _widened(columns, 2 * thickness), _widened(rows, 2 * thickness)  # a neighbour may be nearer to a pixel
     part = label[outer]
     line = np.where(part == BACKGROUND, expand_labels(part, thickness), BACKGROUND)
-    line = line[tuple(slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))]
+    line = line[tuple(slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))].T
+    left, top = (side.start for side in inner)
+    pixels = np.array(image.crop((left, top, left + line.shape[1], top + line.shape[0])))
     for value, index in _COLOUR_INDEX.items():
-        overlay[inner][line == value] = index
+        pixels[line == value] = index
+    image.paste(Image.fromarray(pixels), (left, top))
 
 
 def _widened(part: slice, margin: int) -> slice:

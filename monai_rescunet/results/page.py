@@ -17,12 +17,14 @@ from monai_rescunet.core.classes import BENIGN, CLASS_VALUES, COLOURS, MALIGNANT
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import write_atomically
 from monai_rescunet.core.result_names import LABEL_SUFFIXES, MOST_USUAL, RESULT_MARK, TABLE
+from monai_rescunet.results.overlay import coloured_strips
 
 __all__ = ["PAGE", "save_thumbnail", "write_page"]
 
 PAGE = "index.html"
 THUMBNAILS = "thumbnails"
 THUMBNAIL_SIDE = 480  # pixels: sharp on a phone's screen at half the size
+ROWS = 64  # of the thumbnail's first size that are made at once
 IMAGE_SUFFIXES = (".nii.gz", ".dcm", ".dicom", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm")
 
 NUMBERS = {
@@ -100,8 +102,9 @@ def save_thumbnail(overlay: Image.Image, output_dir: str | Path, stem: str) -> P
     Returns:
         `thumbnails/<stem>.jpg` in the folder.
     """
-    image = overlay.convert("RGB")
-    image = image.reduce(max(1, max(image.size) // (2 * THUMBNAIL_SIDE)))
+    factor = max(1, max(overlay.size) // (2 * THUMBNAIL_SIDE))
+    strips = [np.asarray(strip.reduce(factor)) for strip in coloured_strips(overlay, ROWS * factor)]
+    image = Image.fromarray(np.concatenate(strips))
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     pixels = np.array(image)
     chroma = np.ptp(pixels.astype(np.int16), axis=2)

@@ -8,6 +8,7 @@ from known_masses import COLUMNS, ROWS, mass, masses_of, outline
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.provenance import Provenance
+from monai_rescunet.dicom import segmentation as segmentations
 from monai_rescunet.dicom import to_segmentation
 
 
@@ -31,6 +32,18 @@ def test_masks_come_back_bit_for_bit_one_segment_a_mass(mammogram, three_masses,
     assert sorted(masks) == ["0", "2"], "a mass that was not found has no segment"
     for index in (0, 2):
         assert np.array_equal(masks[str(index)].T, three_masses[index]["mask"])
+
+
+def test_masks_that_do_not_overlap_take_a_byte_a_pixel(mammogram, tmp_path, monkeypatch):
+    """The more of them, the more it would be otherwise; they come back the same."""
+    shapes, frame = [], segmentations._frame
+    monkeypatch.setattr(segmentations, "_frame", lambda *given: (shapes.append(frame(*given).shape), frame(*given))[1])
+    apart = [mass(outline(slice(4 * n, 4 * n + 4), slice(3, 40)), "benign", 0.1, index=n) for n in range(5)]
+    over = [*apart, mass(outline(slice(2, 7), slice(30, 50)), "malignant", 0.9, index=5)]
+    for masses in (apart, over):
+        masks = masks_by_tracking_id(written(to_segmentation(mammogram(), masses), tmp_path))
+        assert all(np.array_equal(masks[str(n)].T, each["mask"]) for n, each in enumerate(masses))
+    assert shapes == [(1, ROWS, COLUMNS), (1, ROWS, COLUMNS, 6)]
 
 
 def test_pydicom_reads_the_same_pixels(mammogram, three_masses, tmp_path):
