@@ -46,8 +46,9 @@ step() {
         "$python" benchmarks/scanner.py "$data" "$runs/only_${1#without_}.json" "$runs/$1/scanner" --checkpoint "$runs/$1/model.pt"
         ;;
     scanner) "$python" benchmarks/scanner.py "$data" "$runs/all.json" "$runs/scanner" --runs "$runs" ;;
-    calibrate)
-        "$python" benchmarks/calibrate.py "$runs/fold_none/model.pt" "$runs/scanner" "$runs"/without_*/scanner \
+    calibrate) # without CBIS-DDSM 165 masses are left, which do not teach the class
+        "$python" benchmarks/calibrate.py "$runs/fold_none/model.pt" "$runs/scanner" \
+            "$runs/without_mammo_masses/scanner" "$runs/without_cesm_masses/scanner" \
             --trained-on "$data" "$runs/all.json" none
         ;;
     unet_fold_[0-9] | segresnet_fold_[0-9])

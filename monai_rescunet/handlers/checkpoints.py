@@ -157,7 +157,8 @@ class TrainingCheckpoints:
 
     def _save_model(self) -> None:
         if idist.get_rank() == 0:
-            write_state(self.save_dir / "model.pt", self.final.state_dict())
+            state = {name: value.cpu() for name, value in self.final.state_dict().items()}  # to be read without a GPU
+            write_state(self.save_dir / "model.pt", state)
 
 
 def _checkpoints(folder: Path) -> dict[int, Path]:

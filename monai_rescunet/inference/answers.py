@@ -84,7 +84,7 @@ def answers(
     network.eval()
     roi = {name: parser.get_parsed_content(name) for name in ("roi_mode", "roi_context", "window_size", "roi_size")}
     load: Callable[[Any], Any] = LoadMassROId(**roi) if truth else _regions_alone(roi)
-    inferer = parser.get_parsed_content("inferer")
+    inferer, tone_median = parser.get_parsed_content("inferer"), parser.get_parsed_content("tone_median")
     to_map = ToDiscriminativeMapd("pred", levels=parser.get_parsed_content("levels"))
     section, fold = parser.get_parsed_content("section"), parser.get_parsed_content("fold")
     entries = split_by_fold(read_datalist(datalist, dataset_dir, section, masks=truth), fold)[1]
@@ -105,7 +105,8 @@ def answers(
             if truth:
                 masks.append(_plain(data["label"]) > 0)
         for change in changes:
-            batch = torch.stack([change(region) for region in regions]).to(device, memory_format=torch.channels_last)
+            batch = torch.stack([change(region, tone_median) for region in regions])
+            batch = batch.to(device, memory_format=torch.channels_last)
             logits = inferer(batch, network)
             features[change.name].append(tap.take())
             maps[change.name] += [change.undo(_plain(to_map({"pred": each})["pred"]).cpu()) for each in logits]

@@ -7,7 +7,12 @@ from monai_rescunet.transforms.encoding import (
     ToDiscriminativeMap,
     ToDiscriminativeMapd,
 )
-from monai_rescunet.transforms.intensity import ScaleBreastIntensity, ScaleBreastIntensityd
+from monai_rescunet.transforms.intensity import (
+    NormalizeTone,
+    NormalizeToned,
+    ScaleBreastIntensity,
+    ScaleBreastIntensityd,
+)
 from monai_rescunet.transforms.label_map import ToLabelMap, ToLabelMapd
 from monai_rescunet.transforms.locate import CropMassROId
 from monai_rescunet.transforms.otsu import ModifiedOtsu, ModifiedOtsud, calibrate_thresholds
@@ -26,6 +31,8 @@ __all__ = [
     "LenientCompose",
     "ModifiedOtsu",
     "ModifiedOtsud",
+    "NormalizeTone",
+    "NormalizeToned",
     "OtsuResult",
     "Outline",
     "OutlineMassd",

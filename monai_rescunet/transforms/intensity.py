@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -13,7 +14,10 @@ from monai.transforms.utils_pytorch_numpy_unification import percentile
 from monai.utils import TransformBackends, convert_to_tensor
 from torch import Tensor
 
-__all__ = ["ScaleBreastIntensity", "ScaleBreastIntensityd"]
+__all__ = ["NormalizeTone", "NormalizeToned", "ScaleBreastIntensity", "ScaleBreastIntensityd"]
+
+STRONGEST = 2.5
+"""Largest exponent that tone is changed by, and the smallest is one over it: more would make noise of air."""
 
 
 class ScaleBreastIntensity(Transform):
@@ -67,4 +71,60 @@ class ScaleBreastIntensityd(MapTransform):
         d = dict(data)
         for key in self.key_iterator(d):
             d[key] = self.scale(d[key])
+        return d
+
+
+class NormalizeTone(Transform):
+    """Raise a picture to the power that brings its median to one value, so that a scanner's gamma is gone.
+
+    Values of 0 and 1, which scaling cut off or which are air, are left out of the median.
+
+    Args:
+        median: what the median becomes, between 0 and 1; 0 leaves pictures as they are.
+
+    Example:
+        >>> import torch
+        >>> picture = torch.linspace(0, 1, 101)[None]
+        >>> [round(float(NormalizeTone(0.6)(picture**gamma).median()), 3) for gamma in (1, 1.5)]
+        [0.6, 0.6]
+    """
+
+    backend = [TransformBackends.TORCH]
+
+    def __init__(self, median: float = 0.58) -> None:
+        if not 0 <= median < 1:
+            raise ValueError(f"median is {median}; expected 0, which changes nothing, or more, and less than 1")
+        self.median = median
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Return the image, in [0, 1] as `image` is, float32, of its shape."""
+        image = convert_to_tensor(image, dtype=torch.float32, track_meta=isinstance(image, MetaTensor))
+        values = convert_to_tensor(image, track_meta=False)
+        inside = values[(values > 0) & (values < 1)]
+        if not self.median or inside.numel() == 0:
+            return image
+        power = math.log(self.median) / math.log(float(inside.median()))
+        return image ** min(max(power, 1 / STRONGEST), STRONGEST)
+
+
+class NormalizeToned(MapTransform):
+    """Dictionary form of `NormalizeTone`.
+
+    Args:
+        keys: the images.
+        median: as in `NormalizeTone`.
+        allow_missing_keys: do nothing for an entry without an image.
+    """
+
+    backend = NormalizeTone.backend
+
+    def __init__(self, keys: KeysCollection, median: float = 0.58, allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.normalize = NormalizeTone(median)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the entry with the tone of its images normalised."""
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = self.normalize(d[key])
         return d

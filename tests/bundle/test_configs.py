@@ -46,7 +46,8 @@ def test_checkpoints_tell_values_by_the_names_that_a_user_changes(phantoms):
 @pytest.mark.parametrize(
     "name",
     [
-        "network", "features", "network_def", "roi_mode", "roi_context", "window_size", "roi_size", "supervision",
+        "network", "features", "network_def", "roi_mode", "roi_context", "window_size", "roi_size", "tone_median",
+        "supervision",
         "levels", "otsu_mode", "otsu_levels", "kappa", "lesion_floor", "lambda1", "lambda2",
     ],
 )  # fmt: skip
@@ -129,3 +130,12 @@ def test_weights_that_lack_a_layer_are_refused(phantoms, tmp_path, missing):
 def test_load_bundle_config_reads_the_bundle():
     assert load_bundle_config(str(BUNDLE), "inference.yaml")["dataset_dir"] == "data"
     assert Path(os.fspath(BUNDLE)).name == "bundle"
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.name)
+def test_weights_of_a_gpu_are_loaded_anywhere(path):
+    parts = ConfigParser.load_config_file(str(path))
+    handlers = [*parts.get("handlers", ()), *parts.get("validate#handlers", ())]
+    for handler in handlers:
+        if isinstance(handler, dict) and handler["_target_"] == "CheckpointLoader":
+            assert handler["map_location"] == "@device"

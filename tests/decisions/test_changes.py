@@ -41,3 +41,9 @@ def test_mild_changes_are_those_that_decisions_are_to_survive():
     mild = {change.name for change in CHANGES if change.mild}
     assert {"blur 1.5", "gamma 0.6", "gamma 1.7", "contrast 0.7", "contrast 1.4", "noise 0.04", "JPEG 50"} <= mild
     assert not {"none", "flip", "gamma 2.0", "noise 0.06", "quarter resolution", "JPEG 30"} & mild
+
+
+@pytest.mark.parametrize("name", ["gamma 0.6", "gamma 1.7"])
+def test_a_gamma_is_gone_once_the_tone_is_normalised(name):
+    assert torch.allclose(NAMED[name](REGION, 0.58), NAMED["none"](REGION, 0.58), atol=1e-5)
+    assert not torch.allclose(NAMED[name](REGION), NAMED["none"](REGION), atol=0.05)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from zipfile import ZipFile
 
 import nibabel
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from bundle_runs import run_bundle
 from dicom_files import write_mammogram
 from forked import run_module
@@ -94,6 +96,26 @@ def test_a_crop_is_looked_at_whole_where_it_is_said_to_be_one(phantom):
         predict(folder / "grey.png", crop=True, box=box)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="where there is a GPU its weights are no foreign ones")
+def test_weights_that_were_trained_on_a_gpu_answer_without_one(phantom, tmp_path):
+    folder, _, box = phantom
+    weights = bundle_root() / "models" / "model.pt"
+    with ZipFile(weights) as here, ZipFile(tmp_path / "gpu.pt", "w") as there:
+        for name in here.namelist():  # each tensor says by a pickled text where it lay
+            content = here.read(name)
+            there.writestr(
+                name, content.replace(b"X\x03\0\0\0cpu", b"X\x06\0\0\0cuda:0") if name.endswith("data.pkl") else content
+            )
+    with pytest.raises(RuntimeError, match="CUDA"):
+        torch.load(tmp_path / "gpu.pt", weights_only=True)
+
+    (expected,), (found,) = (
+        predict(folder / "grey.png", box=box, checkpoint=path) for path in (weights, tmp_path / "gpu.pt")
+    )
+    assert found["score"] == expected["score"]
+    assert np.array_equal(found["mask"], expected["mask"])
+
+
 def test_the_otsu_mode_can_be_chosen(phantom):
     folder, _, box = phantom
     row = predict(folder / "grey.png", box=box, otsu_mode="fixed", lambda1=60, lambda2=61)[0]
@@ -104,6 +126,7 @@ def test_the_otsu_mode_can_be_chosen(phantom):
     ("name", "location", "message"),
     [
         ("none.png", {}, r"none\.png: there is no such file"),
+        (".", {}, r"phantom\d+: is a folder; give the images in it"),
         (
             "grey.png",
             {"box": [700, 10, 800, 20]},

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from monai_rescunet.transforms import ScaleBreastIntensity, ScaleBreastIntensityd
+from monai_rescunet.transforms import NormalizeTone, NormalizeToned, ScaleBreastIntensity, ScaleBreastIntensityd
 
 
 def test_percentiles_of_the_breast_become_zero_and_one():
@@ -34,3 +34,39 @@ def test_an_image_of_one_value_is_black():
 def test_percentiles_out_of_order_are_refused():
     with pytest.raises(ValueError, match="lower"):
         ScaleBreastIntensity(99, 1)
+
+
+@pytest.fixture
+def picture():
+    return torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(0)) ** 0.75
+
+
+@pytest.mark.parametrize("gamma", [0.5, 0.6, 0.8, 1.3, 1.7, 2.0])
+def test_the_tone_of_a_scanner_is_gone(picture, gamma):
+    normalize = NormalizeTone(0.6)
+    assert torch.allclose(normalize(picture**gamma), normalize(picture), atol=1e-5)
+    assert float(normalize(picture**gamma).median()) == pytest.approx(0.6, abs=1e-4)
+
+
+def test_what_is_black_or_white_stays_so_and_does_not_count(picture):
+    padded = torch.zeros(1, 64, 160)
+    padded[..., :64], padded[..., 150:] = picture, 1
+    toned = NormalizeToned(keys="image", median=0.4)({"image": padded})["image"]
+    assert torch.equal(toned[..., 64:], padded[..., 64:])
+    assert torch.allclose(toned[..., :64], NormalizeTone(0.4)(picture))
+
+
+def test_a_median_of_zero_leaves_the_tone(picture):
+    assert torch.equal(NormalizeTone(0)(picture), picture)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-6, 1 - 1e-7, 1.0])
+def test_a_picture_without_tones_stays_in_range(value):
+    toned = NormalizeTone(0.6)(torch.full((1, 8, 8), value))
+    assert toned.isfinite().all() and 0 <= toned.min() <= toned.max() <= 1
+
+
+@pytest.mark.parametrize("median", [-0.1, 1, 58])
+def test_a_median_out_of_range_is_refused(median):
+    with pytest.raises(ValueError, match="expected 0, which changes nothing"):
+        NormalizeTone(median)

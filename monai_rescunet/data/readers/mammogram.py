@@ -82,6 +82,8 @@ def read_mammogram(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     Raises:
         InputError: the file is missing, unreadable, or no single grey image.
     """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give the images in it")
     if not path.is_file():
         raise InputError(f"{path}: there is no such file")
     kind = image_format(path)
