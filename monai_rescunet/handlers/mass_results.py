@@ -15,20 +15,13 @@ from ignite.engine import Engine, Events
 from monai_rescunet.core.errors import UNANSWERED, fault_of
 from monai_rescunet.core.files import relative_name, write_atomically
 from monai_rescunet.core.provenance import Provenance
-from monai_rescunet.core.result_names import DICOM_SUFFIXES, OVERLAY_SUFFIX, TABLE
+from monai_rescunet.core.result_names import DICOM_SUFFIXES, TABLE
 from monai_rescunet.data.datalists.lenient import ImageOfMasses, LeftOut, masses_of
 from monai_rescunet.handlers.dicom_files import dicom_contents, dicom_kinds
 from monai_rescunet.handlers.study_reports import StudyReports, done_in_whole_studies, share_of, studies_of
-from monai_rescunet.results.image_files import (
-    ImageResult,
-    drawn,
-    label_suffix,
-    remove_stale,
-    write_label,
-    write_overlay,
-)
+from monai_rescunet.results.image_files import ImageResult, label_suffix, remove_stale, write_pictures
 from monai_rescunet.results.names import check_free, choose_stems, source_of, stem_of_label_map
-from monai_rescunet.results.page import save_thumbnail, write_page
+from monai_rescunet.results.page import write_page
 from monai_rescunet.results.rows import mass_row, no_finding_row
 from monai_rescunet.results.table import ResultsTable
 
@@ -233,16 +226,7 @@ class SaveMassResults(LeftOut):
 
     def _write_files(self, result: ImageResult, folder: Path) -> None:
         stem, source = self._stems[result.rows[0]["image"]], source_of(result.path)
-        painter = result.painter()
-        label = painter.label
-        write_label(folder, stem, label, source, result.canvas.meta)
-        written = [label_suffix(result.canvas.meta)]
-        picture = drawn(result, painter, label) if result.canvas.picture is not None else None
-        del label  # as large as the image, which DICOM results take several times
-        if self.overlay and picture is not None:
-            write_overlay(folder, stem, picture, source)
-            save_thumbnail(picture, folder, stem)
-            written.append(OVERLAY_SUFFIX)
+        written, picture = write_pictures(folder, stem, result, source, self.overlay)
         is_dicom = "sop_instance_uid" in result.canvas.meta
         if self.dicom and not is_dicom:
             logger.warning("%s: is no DICOM image, so that there is no DICOM result of it", result.path)

@@ -17,9 +17,10 @@ from monai_rescunet.results.label_file import label_png, overlay_png
 from monai_rescunet.results.label_geometry import label_nifti
 from monai_rescunet.results.label_painter import LabelPainter
 from monai_rescunet.results.overlay import draw_overlay
+from monai_rescunet.results.page import save_thumbnail
 from monai_rescunet.transforms.outline import Outline
 
-__all__ = ["ImageResult", "drawn", "label_suffix", "remove_stale", "write_label", "write_overlay"]
+__all__ = ["ImageResult", "label_suffix", "remove_stale", "write_pictures"]
 
 
 @dataclass
@@ -57,32 +58,29 @@ def label_suffix(meta: Mapping[str, Any]) -> str:
     return LABEL_SUFFIXES[1] if medical else LABEL_SUFFIXES[0]
 
 
-def write_label(folder: Path, stem: str, label: np.ndarray, source: str, meta: Mapping[str, Any]) -> None:
-    """Write an image's label map.
+def write_pictures(
+    folder: Path, stem: str, result: ImageResult, source: str, overlay: bool
+) -> tuple[list[str], Image.Image | None]:
+    """Write an image's label map, and with `overlay` its picture with outlines and the thumbnail of it.
+
+    Returns:
+        The suffixes of what was written, and the picture with outlines, None where the canvas has none to draw on.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: a file cannot be written.
     """
-    suffix = label_suffix(meta)
+    painter, meta = result.painter(), result.canvas.meta
+    label, suffix = painter.label, label_suffix(meta)
     content = label_png(label, source) if suffix == LABEL_SUFFIXES[0] else label_nifti(label, meta, source)
     write_atomically(folder / f"{stem}{suffix}", content)
-
-
-def write_overlay(folder: Path, stem: str, picture: Image.Image, source: str) -> None:
-    """Write what `drawn` returned.
-
-    Raises:
-        InputError: it cannot be written.
-    """
+    if result.canvas.picture is None:
+        return [suffix], None
+    picture = draw_overlay(result.canvas.picture.numpy(), label, painter.captions, painter.regions, painter.boxes)
+    if not overlay:
+        return [suffix], picture
     write_atomically(folder / f"{stem}{OVERLAY_SUFFIX}", overlay_png(picture, source))
-
-
-def drawn(result: ImageResult, painter: LabelPainter, label: np.ndarray) -> Image.Image:
-    """Return the picture with its outlines."""
-    picture = result.canvas.picture
-    if picture is None:
-        raise ValueError("the canvas has no picture to draw on; expected KeepCanvasd with picture=True")
-    return draw_overlay(picture.numpy(), label, painter.captions, painter.regions, painter.boxes)
+    save_thumbnail(picture, folder, stem)
+    return [suffix, OVERLAY_SUFFIX], picture
 
 
 def remove_stale(folder: Path, stem: str, written: Sequence[str]) -> None:
