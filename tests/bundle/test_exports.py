@@ -96,6 +96,7 @@ def test_the_shipped_network_exports_to_torchscript_with_its_configs(tmp_path):
 def test_the_shipped_network_exports_to_onnx_for_any_size(tmp_path):
     pytest.importorskip("onnxscript")
     axes = {"image": {0: "batch", 2: "height", 3: "width"}}
+    torch.manual_seed(0)  # MONAI checks on an image that it draws, and some have near-ties of pooling
     onnx_export(
         **files(WEIGHTS, tmp_path / "model.onnx"),
         converter_kwargs={"input_names": ["image"], "output_names": ["pred"], "dynamic_axes": axes, **ONNX_RUNTIME},
