@@ -50,15 +50,17 @@ def read(out: Path) -> tuple[pd.DataFrame, np.ndarray, dict[str, object]]:
     """Return a row a mass and change, whether it is called malignant at each factor, and what scores depend on."""
     kept = np.load(out / "maps.npz")
     rows, called = [], []
+    settings = json.loads(str(kept["settings"]))
+    share = settings["malignant_share"]
     for name in FITTED_ON:
         maps = torch.from_numpy(kept[f"M {name}"].astype(np.float32) / 255)
-        result = ModifiedOtsu()(maps)
+        result = ModifiedOtsu(malignant_share=share)(maps)
         row = pd.DataFrame({key: kept[key] for key in ("case", "collection")})
         row["malignant"], row["change"], row["judged"] = kept["class"] == MALIGNANT, name, str(out)
         row["score"], row["found"] = result.score.numpy(), result.lesion_found.numpy()
         rows.append(row)
-        called.append(decisions(maps))
-    return pd.concat(rows, ignore_index=True), np.concatenate(called), json.loads(str(kept["settings"]))
+        called.append(decisions(maps, malignant_share=share))
+    return pd.concat(rows, ignore_index=True), np.concatenate(called), settings
 
 
 def main() -> None:

@@ -73,12 +73,13 @@ def read_off(
     maps: dict[str, np.ndarray], levels: tuple[int, int], unlikeness: Unlikeness | None = None
 ) -> pd.DataFrame:
     """Return a row a mass and change: decision, score, Dice, how far M moved inside the mask, how unlike it is."""
+    share = json.loads(str(maps["settings"]))["malignant_share"]
     truth, base = maps["truth"][:, 0], maps["M none"].astype(float)[:, 0]
     inside = np.maximum(truth.sum((1, 2)), 1)
     rows = []
     for change in CHANGES:
         m = maps[f"M {change.name}"]
-        result = ModifiedOtsu(levels=levels)(torch.from_numpy(m.astype(np.float32) / 255))
+        result = ModifiedOtsu(levels=levels, malignant_share=share)(torch.from_numpy(m.astype(np.float32) / 255))
         mask = (m[:, 0] > result.lambda1.numpy()[:, None, None]) & result.lesion_found.numpy()[:, None, None]
         row = pd.DataFrame({name: maps[name] for name in ("image", "mass", "class", "case", "collection")})
         row["change"], row["decision"] = change.name, result.decision

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from monai_rescunet.core.classes import MALIGNANT
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.transforms.histogram import histogram
 from monai_rescunet.transforms.otsu import ModifiedOtsu
 
 __all__ = ["FACTORS", "balanced_accuracy", "best_cut", "best_factor", "decisions", "levels", "rates"]
@@ -25,14 +27,15 @@ def levels(factor: float) -> tuple[int, int]:
     return round(factor * 127.5), min(255, round(factor * 255))
 
 
-def decisions(maps: Tensor, kappa: float = 0.3, lesion_floor: float = 64) -> np.ndarray:
+def decisions(maps: Tensor, **otsu: Any) -> np.ndarray:
     """Return whether each map is called malignant at each of `FACTORS`, bool, `(masses, factors)`.
 
     Args:
         maps: M in [0, 1], `(masses, 1, *spatial)`.
-        kappa, lesion_floor: as in `ModifiedOtsu`.
+        otsu: other parameters of `ModifiedOtsu` than the levels.
     """
-    found = [ModifiedOtsu(levels=levels(f), kappa=kappa, lesion_floor=lesion_floor)(maps).decision for f in FACTORS]
+    counts = histogram(maps.flatten(1))
+    found = [ModifiedOtsu(levels=levels(f), **otsu).of_histograms(counts).decision for f in FACTORS]
     return np.array(found).T == MALIGNANT
 
 

@@ -51,8 +51,7 @@ def calibrate_site(
     *,
     otsu_levels: tuple[int, int],
     before: Calibration | None = None,
-    kappa: float = 0.3,
-    lesion_floor: float = 64,
+    **otsu: Any,
 ) -> SiteCalibration:
     """Fit the levels of the anchored Otsu and the probability to masses that the weights were not trained on.
 
@@ -68,7 +67,7 @@ def calibrate_site(
         settings: what scores and levels depend on beside the weights.
         otsu_levels: the levels so far.
         before: the calibration so far.
-        kappa, lesion_floor: as in `ModifiedOtsu`.
+        otsu: other parameters of `ModifiedOtsu` than the levels.
 
     Raises:
         InputError: a class has masses of fewer than five cases, no lesion was found in nearly all of them, or malignant
@@ -81,8 +80,8 @@ def calibrate_site(
             f"cases: {of_class['benign']} with a benign mass, {of_class['malignant']} with a malignant one; a site's "
             f"calibration needs at least {FEWEST_CASES} of each, and 30 masses are better"
         )
-    result = ModifiedOtsu(levels=otsu_levels, kappa=kappa, lesion_floor=lesion_floor)(maps)
-    called = decisions(maps, kappa, lesion_floor)
+    result = ModifiedOtsu(levels=otsu_levels, **otsu)(maps)
+    called = decisions(maps, **otsu)
     masses = pd.DataFrame({"malignant": truth, "case": patients, "found": result.lesion_found.numpy()})
     masses["score"] = np.where(masses.found, result.score.numpy(), 0.0)
     masses["before"] = np.array(result.decision) == MALIGNANT
@@ -119,6 +118,8 @@ def interval(masses: pd.DataFrame, figure: Callable[[pd.DataFrame], float]) -> t
         some = masses.iloc[np.concatenate([of_cases[i] for i in rng.integers(len(of_cases), size=len(of_cases))])]
         if some.malignant.nunique() == 2:
             drawn.append(figure(some))
+    if np.isnan(drawn).all():  # of answers that were not given before
+        return (float("nan"),) * 3
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return figure(masses), float(low), float(high)
 

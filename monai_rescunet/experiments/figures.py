@@ -93,7 +93,7 @@ def roc_curves(results: Results, networks: list[str]) -> Plot:
         axes.legend(loc="lower right", fontsize="small", title="AUC, mean over folds", title_fontsize="small")
     caption = (
         "ROC curves with mixed supervision, mean over the folds (the paper's figure 4). Sweeping λ2 ranks masses by "
-        "the upper median of their lesion's grey levels; sweeping λ1 ranks pixels by M."
+        "their score, a grey level of their lesion; sweeping λ1 ranks pixels by M."
     )
     return Plot("roc", caption, figure)
 

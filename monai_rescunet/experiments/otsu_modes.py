@@ -34,7 +34,7 @@ def compare_otsu_modes(results: Results, networks: list[str]) -> pd.DataFrame:
     Mode `anchored` takes the levels and kappa that the runs were evaluated with.
     """
     config, rows = results.config, []
-    floor = config["lesion_floor"]
+    told = {"lesion_floor": config["lesion_floor"], "malignant_share": config["malignant_share"]}
     for network in networks:
         masses, maps = results.of(network, "mixed"), results.maps(network, "mixed")["map"]
         thresholds = thresholds_of(results, network)
@@ -42,12 +42,12 @@ def compare_otsu_modes(results: Results, networks: list[str]) -> pd.DataFrame:
             own = masses[masses["fold"] == fold]
             m = torch.from_numpy(maps[own.index])[:, None] / (GREY_LEVELS - 1)
             modes = {
-                "paper": ModifiedOtsu("paper", lesion_floor=floor),
-                "anchored": ModifiedOtsu(levels=config["otsu_levels"], kappa=config["kappa"], lesion_floor=floor),
+                "paper": ModifiedOtsu("paper", **told),
+                "anchored": ModifiedOtsu(levels=config["otsu_levels"], kappa=config["kappa"], **told),
             }
             if fold in thresholds:
                 lambda1, lambda2 = thresholds[fold]
-                modes["fixed"] = ModifiedOtsu("fixed", lesion_floor=floor, lambda1=lambda1, lambda2=lambda2)
+                modes["fixed"] = ModifiedOtsu("fixed", lambda1=lambda1, lambda2=lambda2, **told)
             for mode, otsu in modes.items():
                 result = otsu(m)
                 figures = classification_metrics(own["class"].tolist(), result.decision, result.score.tolist())

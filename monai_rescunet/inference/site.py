@@ -54,6 +54,7 @@ def calibrate_on(
         before=load_calibration(weights, found.settings),
         kappa=decided["kappa"],
         lesion_floor=decided["lesion_floor"],
+        malignant_share=found.settings["malignant_share"],
     )
 
 

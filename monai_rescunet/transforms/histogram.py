@@ -12,7 +12,8 @@ __all__ = [
     "histogram",
     "middle_of_first_plateau",
     "quantise",
-    "upper_median",
+    "share_of",
+    "upper_quantile",
 ]
 
 GREY_LEVELS = 256
@@ -64,8 +65,16 @@ def middle_of_first_plateau(variance: Tensor) -> Tensor:
     return (first + end) // 2
 
 
-def upper_median(count: Tensor, lambda1: Tensor) -> Tensor:
-    """Return the upper median grey level of the pixels above lambda1, float64, `(B,)`."""
+def share_of(pixels: Tensor, share: float) -> Tensor:
+    """Return how many pixels are at least such a share of a number of pixels, int64."""
+    return (pixels.double() * share).ceil().long()
+
+
+def upper_quantile(count: Tensor, lambda1: Tensor, share: float = 0.5) -> Tensor:
+    """Return the highest grey level that a share of the pixels above lambda1 reaches at least, float64, `(B,)`.
+
+    One half: the upper median.
+    """
     below = count.gather(1, lambda1[:, None])
     lesion = count[:, -1:] - below
-    return (count - below <= lesion // 2).sum(dim=1).clamp(max=GREY_LEVELS - 1).double()
+    return (count - below <= lesion - share_of(lesion, share)).sum(dim=1).clamp(max=GREY_LEVELS - 1).double()

@@ -18,7 +18,7 @@ from monai_rescunet.transforms.histogram import (
     cumulative,
     histogram,
     middle_of_first_plateau,
-    upper_median,
+    upper_quantile,
 )
 from monai_rescunet.transforms.otsu_result import OtsuResult, check_range
 
@@ -50,6 +50,9 @@ class ModifiedOtsu(Transform):
         lesion_floor: mean grey level of the lesion below which none is found; 64 lies midway between background and
             benign.
         lambda1, lambda2: `fixed`: the thresholds, 0 to 255.
+        malignant_share: `anchored`, `fixed`: share of the lesion's pixels above lambda2 from which on it is malignant,
+            above 0, at most 1. Literally it is one half, the larger part; but a network answers darker towards the
+            outline, so that less tells more.
         classify: False for networks trained with binary supervision, whose maps hold no class.
 
     Raises:
@@ -75,6 +78,7 @@ class ModifiedOtsu(Transform):
         lesion_floor: float = 64,
         lambda1: int | None = None,
         lambda2: int | None = None,
+        malignant_share: float = 0.5,
         classify: bool = True,
     ) -> None:
         if mode not in MODES:
@@ -94,6 +98,9 @@ class ModifiedOtsu(Transform):
             raise ValueError(
                 f"kappa is {kappa} and lesion_floor {lesion_floor}; expected kappa >= 0 and finite, floor 0 to 255"
             )
+        if not 0 < malignant_share <= 1:
+            raise ValueError(f"malignant_share is {malignant_share}; expected a share above 0, 1 at most")
+        self.malignant_share = 0.5 if mode == "paper" else malignant_share
         self.mode, self.kappa, self.levels, self.lesion_floor = mode, kappa, tuple(levels), lesion_floor
         self.lambda1, self.lambda2, self.classify = lambda1, lambda2, classify
 
@@ -120,11 +127,18 @@ class ModifiedOtsu(Transform):
         in_range = (maps.amin(dim=1) >= 0) & (maps.amax(dim=1) <= 1)  # NaN is not
         if maps.device.type == "cpu":
             check_range(in_range)
-        result = self._threshold(histogram(maps), in_range)
+        result = self.of_histograms(histogram(maps), in_range)
         return result if batched else OtsuResult(*(_first(value) for value in vars(result).values()))
 
-    def _threshold(self, counts: Tensor, in_range: Tensor) -> OtsuResult:
-        """Return the result for histograms, `(B, 256)`, int64."""
+    def of_histograms(self, counts: Tensor, in_range: Tensor | None = None) -> OtsuResult:
+        """Return the result for maps whose grey levels were counted.
+
+        Args:
+            counts: pixels of each grey level, `(B, 256)`, int64.
+            in_range: whether each map lies in [0, 1], `(B,)`, bool; None: all of them.
+        """
+        if in_range is None:
+            in_range = torch.ones(len(counts), dtype=torch.bool, device=counts.device)
         count, total = cumulative(counts)
         constant = torch.zeros_like(in_range)
         if self.mode == "fixed":
@@ -141,7 +155,7 @@ class ModifiedOtsu(Transform):
         mu = S.double() / N  # NaN where a class is empty
         omega = N.double() / N[:, :2].sum(dim=1, keepdim=True)
         lesion_found = ~constant & (mu[:, 1] >= self.lesion_floor)  # NaN is not
-        score = torch.where(lesion_found, upper_median(count, lambda1) / (GREY_LEVELS - 1), 0.0)
+        score = torch.where(lesion_found, upper_quantile(count, lambda1, self.malignant_share) / (GREY_LEVELS - 1), 0.0)
         return OtsuResult(
             lambda1=lambda1,
             lambda2=lambda2,
@@ -154,6 +168,7 @@ class ModifiedOtsu(Transform):
             score=score if self.classify else torch.full_like(score, math.nan),
             lesion_found=lesion_found,
             in_range=in_range,
+            malignant_share=self.malignant_share,
             classify=self.classify,
         )
 
@@ -240,7 +255,7 @@ def thresholds_of_histogram(pooled: Tensor) -> tuple[int, int]:
     if not pooled.any():
         raise ValueError("there is no map to calibrate the thresholds on")
     _check_pixels(int(pooled.sum()))
-    result = ModifiedOtsu("paper")._threshold(pooled, torch.ones(1, dtype=torch.bool))
+    result = ModifiedOtsu("paper").of_histograms(pooled)
     if not (result.sigma1 > 0 and result.sigma2 > 0):
         raise ValueError(
             "the maps are constant, or all their lesions have one grey level, so that no threshold separates two "

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from monai_rescunet.core.classes import BENIGN, MALIGNANT, NO_LESION
-from monai_rescunet.transforms.histogram import quantise
+from monai_rescunet.transforms.histogram import quantise, share_of
 
 __all__ = ["OtsuResult", "check_range", "lesion_mask"]
 
@@ -30,10 +30,11 @@ class OtsuResult:
         mu: mean grey level, float64, `(4,)`, NaN for an empty class.
         omega: share of the whole map's pixels, float64, `(4,)`.
         sigma1, sigma2: variance between normal and lesion, and between benign and malignant, float64.
-        score: upper median of the lesion's grey levels over 255, float64: ranks masses from benign to malignant;
-            0 where no lesion was found, NaN without classification.
+        score: the highest grey level that `malignant_share` of the lesion's pixels reach at least, over 255, float64:
+            ranks masses from benign to malignant; 0 where no lesion was found, NaN without classification.
         lesion_found: bool; False where the lesion class is empty, too dark, or Otsu has no answer (a constant map).
         in_range: bool; False where the map has values outside [0, 1].
+        malignant_share: share of the lesion's pixels above lambda2 from which on it is malignant; the paper's one half.
         classify: whether benign and malignant are told apart.
     """
 
@@ -48,19 +49,21 @@ class OtsuResult:
     score: Tensor
     lesion_found: Tensor
     in_range: Tensor
+    malignant_share: float = 0.5
     classify: bool = True
 
     @property
     def decision(self) -> Any:
         """`benign`, `malignant` or `no lesion`, a list of them for a batch; None for a lesion without classification.
 
-        Benign if omega2 > omega3, else malignant (section II-A): a tie is malignant.
+        With a share of one half benign if omega2 > omega3, else malignant (section II-A): a tie is malignant.
 
         Raises:
             ValueError: a map has values outside [0, 1].
         """
         check_range(self.in_range)
-        rows = torch.stack([self.lesion_found, self.N[..., 2] > self.N[..., 3]], dim=-1).reshape(-1, 2).tolist()
+        benign = self.N[..., 3] < share_of(self.N[..., 1], self.malignant_share)
+        rows = torch.stack([self.lesion_found, benign], dim=-1).reshape(-1, 2).tolist()
         decisions = [self._decide(found, benign) for found, benign in rows]
         return decisions if self.lambda1.ndim else decisions[0]
 

@@ -62,7 +62,8 @@ def _make_run(folder: Path, network: str, supervision: str, fold: int, skill: fl
     np.savez_compressed(folder / "maps.npz", **{name: np.stack(values) for name, values in arrays.items()})
     (folder / "metrics.json").write_text(json.dumps({"segmentation": {"auc": 0.9}}))
     (folder / "environment.json").write_text(json.dumps([{"python": "3", "packages": {"torch": "2"}, "device": "CPU"}]))
-    config = {"kappa": 0.3, "lesion_floor": 64, "otsu_levels": [128, 255], "max_epochs": 2, "seed": 0}
+    read_off = {"kappa": 0.3, "lesion_floor": 64, "otsu_levels": [128, 255], "malignant_share": 0.5}
+    config = read_off | {"max_epochs": 2, "seed": 0}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     with SummaryWriter(str(folder / "tensorboard")) as curves:
         for step in range(3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Mapping
@@ -96,15 +97,38 @@ def test_statistics_are_those_of_the_four_classes(levels, mode):
         assert float(result.score) == 0
 
 
+SHARES = st.sampled_from([1 / 64, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1])  # exact in binary
+
+
 @settings(deadline=None)
-@given(levels_of_a_map, st.data())
-def test_ranking_by_score_is_sweeping_lambda2(levels, data):
-    free = ModifiedOtsu()(as_map(levels))
+@given(levels_of_a_map, SHARES)
+def test_a_share_of_the_lesion_above_lambda2_is_malignant(levels, share):
+    result = ModifiedOtsu(malignant_share=share)(as_map(levels))
+    values = sorted(levels.ravel().tolist(), reverse=True)
+    lesion = [value for value in values if value > int(result.lambda1)]
+    if result.decision != "no lesion":
+        malignant = [value for value in lesion if value > int(result.lambda2)]
+        assert (result.decision == "malignant") == (Fraction(len(malignant), len(lesion)) >= Fraction(share))
+        assert round(float(result.score) * 255) == lesion[math.ceil(Fraction(share) * len(lesion)) - 1]
+
+
+@settings(deadline=None)
+@given(levels_of_a_map, SHARES, st.data())
+def test_ranking_by_score_is_sweeping_lambda2(levels, share, data):
+    free = ModifiedOtsu(malignant_share=share)(as_map(levels))
     if free.lesion_found:
-        median = round(float(free.score) * 255)
-        for lambda2 in (median - 1, median, data.draw(st.integers(int(free.lambda1), 255))):
-            fixed = ModifiedOtsu("fixed", lambda1=int(free.lambda1), lambda2=lambda2)(as_map(levels))
-            assert (fixed.decision == "benign") == (median <= lambda2)
+        level = round(float(free.score) * 255)
+        for lambda2 in (level - 1, level, data.draw(st.integers(int(free.lambda1), 255))):
+            thresholds = {"lambda1": int(free.lambda1), "lambda2": lambda2}
+            fixed = ModifiedOtsu("fixed", malignant_share=share, **thresholds)(as_map(levels))
+            assert (fixed.decision == "benign") == (level <= lambda2)
+
+
+@settings(deadline=None)
+@given(levels_of_a_map, SHARES)
+def test_the_papers_mode_stays_literal(levels, share):
+    literal, given = ModifiedOtsu("paper")(as_map(levels)), ModifiedOtsu("paper", malignant_share=share)(as_map(levels))
+    assert (literal.decision, float(literal.score)) == (given.decision, float(given.score))
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, 0.5, 0.8, 1.0])
@@ -215,6 +239,9 @@ def test_other_shapes_are_refused(shape):
         {"kappa": float("nan")},
         {"kappa": float("inf")},
         {"lesion_floor": 256},
+        {"malignant_share": 0},
+        {"malignant_share": 1.1},
+        {"malignant_share": float("nan")},
     ],
 )
 def test_parameters_outside_their_range_are_refused(parameters):
