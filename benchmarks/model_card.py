@@ -15,14 +15,15 @@ whether the mask reaches the picture's border.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import trivial_answers
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.transforms import LoadImage
 from rich.console import Console
 from rich.table import Table
@@ -40,13 +41,20 @@ OURS = "ours"
 RESAMPLINGS = 1000
 
 
-def judged(dataset_dir: str, datalist: str, runs: Path, box_jitter: float, overlay: Path | None = None) -> pd.DataFrame:
+def peer(name: str) -> dict[str, Any]:
+    """Return the values of a peer's config that inference has; its deepest module is for training alone."""
+    said = ConfigParser.load_config_file(str(PEERS / f"{name}.yaml"))
+    return {key: said[key] for key in ("network_def", "features")}
+
+
+def judged(
+    dataset_dir: str, datalist: str, runs: Path, box_jitter: float, network: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
     """Return a row a mass, judged by the network that has not seen its case."""
     rows = []
-    configs = [str(bundle_root() / "configs" / "inference.yaml"), *([str(overlay)] if overlay else [])]
     for folder in sorted(runs.glob("fold_[0-9]")):
         workflow = ConfigWorkflow(
-            config_file=configs,
+            config_file=str(bundle_root() / "configs" / "inference.yaml"),
             logging_file=False,
             workflow_type="inference",
             bundle_root=str(bundle_root()),
@@ -57,6 +65,7 @@ def judged(dataset_dir: str, datalist: str, runs: Path, box_jitter: float, overl
             output_dir=None,
             box_jitter=box_jitter,
             **{"results#keep_masks": True},
+            **(network or {}),
         )
         workflow.initialize()
         workflow.run()
@@ -123,8 +132,7 @@ def networks(dataset_dir: str, datalist: str, runs: dict[str, Path]) -> tuple[Ta
     summary = Table("network", "collection", "boxes", "Dice", "AUC", "forest's AUC", "Dice above", "AUC above")
     first: dict[str, pd.DataFrame] = {}
     for (name, folder), (boxes, jitter) in product(runs.items(), BOXES.items()):
-        overlay = None if name == OURS else PEERS / f"{name}.yaml"
-        table = judged(dataset_dir, datalist, folder, jitter, overlay)
+        table = judged(dataset_dir, datalist, folder, jitter, None if name == OURS else peer(name))
         table.to_csv(folder / f"{boxes}.csv", index=False)
         own = first.setdefault(boxes, table)
         for collection, group in table.groupby("collection"):
