@@ -13,6 +13,7 @@ from monai_rescunet.core.classes import MALIGNANT
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.transforms.histogram import histogram
 from monai_rescunet.transforms.otsu import ModifiedOtsu
+from monai_rescunet.transforms.otsu_result import check_range
 
 __all__ = ["FACTORS", "balanced_accuracy", "best_cut", "best_factor", "decisions", "levels", "rates"]
 
@@ -33,7 +34,11 @@ def decisions(maps: Tensor, **otsu: Any) -> np.ndarray:
     Args:
         maps: M in [0, 1], `(masses, 1, *spatial)`.
         otsu: other parameters of `ModifiedOtsu` than the levels.
+
+    Raises:
+        ValueError: a map has values outside [0, 1].
     """
+    check_range((maps >= 0) & (maps <= 1))  # NaN is not
     counts = histogram(maps.flatten(1))
     found = [ModifiedOtsu(levels=levels(f), **otsu).of_histograms(counts).decision for f in FACTORS]
     return np.array(found).T == MALIGNANT

@@ -57,3 +57,11 @@ def test_a_network_that_answers_darker_than_the_annotation_gets_lower_levels():
 def test_levels_end_at_the_highest_grey_level():
     assert levels(1.0) == (128, 255)
     assert levels(1.1) == (140, 255)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
+def test_maps_outside_their_range_are_refused(value):
+    m = maps([0.4, 0.6])
+    m[1, 0, 3, 3] = value
+    with pytest.raises(ValueError, match="outside"):
+        decisions(m)
