@@ -16,6 +16,7 @@ from skimage.filters import threshold_otsu
 from torch import Tensor
 from torch.nn import functional as F
 
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.finding.placement import Placement
 
 __all__ = ["BreastFrame", "BreastFramed", "breast_mask"]
@@ -92,7 +93,7 @@ class BreastFrame(InvertibleTransform):
 
     def __init__(self, frame_size: Sequence[int] = (256, 448)) -> None:
         if len(frame_size) != 2 or min(frame_size) < 1:
-            raise ValueError(f"frame_size is {frame_size}; expected (columns, rows), above 0")
+            raise InputError(f"frame_size is {frame_size}; expected (columns, rows), above 0")
         self.frame_size = int(frame_size[0]), int(frame_size[1])
 
     def __call__(self, image: Tensor, true_size: Sequence[float] | None = None) -> MetaTensor:

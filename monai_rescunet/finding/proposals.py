@@ -14,6 +14,7 @@ from monai.utils import TransformBackends
 from torch import Tensor
 from torch.nn import functional as F
 
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.finding.placement import Placement
 from monai_rescunet.finding.targets import STRIDE, UNIT_SIDE
 from monai_rescunet.transforms.boxes import Box
@@ -79,11 +80,11 @@ class ProposeMasses(Transform):
         neighbourhood: int = 5,
     ) -> None:
         if not 0 <= find_threshold <= 1:
-            raise ValueError(f"find_threshold is {find_threshold}; expected a confidence from 0 to 1")
+            raise InputError(f"find_threshold is {find_threshold}; expected a confidence from 0 to 1")
         if max_findings < 1:
-            raise ValueError(f"max_findings is {max_findings}; expected at least 1")
+            raise InputError(f"max_findings is {max_findings}; expected at least 1")
         if neighbourhood < 1 or neighbourhood % 2 == 0:
-            raise ValueError(f"neighbourhood is {neighbourhood}; expected an odd number of pixels")
+            raise InputError(f"neighbourhood is {neighbourhood}; expected an odd number of pixels")
         self.find_threshold, self.max_findings = find_threshold, int(max_findings)
         self.merge_iou, self.neighbourhood = merge_iou, int(neighbourhood)
 

@@ -30,7 +30,7 @@ def _checked(levels: Sequence[float]) -> tuple[float, ...]:
     """Return levels as floats, refusing those that no sigmoid reaches."""
     checked = tuple(float(level) for level in levels)
     if not checked or not all(0 <= level <= 1 for level in checked):
-        raise ValueError(f"levels is {checked}; expected one target in [0, 1] for each label map value")
+        raise InputError(f"levels is {checked}; expected one target in [0, 1] for each label map value")
     return checked
 
 

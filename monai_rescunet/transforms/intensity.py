@@ -14,6 +14,8 @@ from monai.transforms.utils_pytorch_numpy_unification import percentile
 from monai.utils import TransformBackends, convert_to_tensor
 from torch import Tensor
 
+from monai_rescunet.core.errors import InputError
+
 __all__ = ["NormalizeTone", "NormalizeToned", "ScaleBreastIntensity", "ScaleBreastIntensityd"]
 
 STRONGEST = 2.5
@@ -34,7 +36,7 @@ class ScaleBreastIntensity(Transform):
 
     def __init__(self, lower: float = 1.0, upper: float = 99.0) -> None:
         if not 0 <= lower < upper <= 100:
-            raise ValueError(f"lower is {lower} and upper {upper}; expected 0 <= lower < upper <= 100")
+            raise InputError(f"lower is {lower} and upper {upper}; expected 0 <= lower < upper <= 100")
         self.lower, self.upper = lower, upper
 
     def __call__(self, image: Tensor) -> Tensor:
@@ -93,7 +95,7 @@ class NormalizeTone(Transform):
 
     def __init__(self, median: float = 0.58) -> None:
         if not 0 <= median < 1:
-            raise ValueError(f"median is {median}; expected 0, which changes nothing, or more, and less than 1")
+            raise InputError(f"median is {median}; expected 0, which changes nothing, or more, and less than 1")
         self.median = median
 
     def __call__(self, image: Tensor) -> Tensor:

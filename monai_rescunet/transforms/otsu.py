@@ -12,6 +12,7 @@ from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends, convert_to_tensor
 from torch import Tensor
 
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.transforms.histogram import (
     GREY_LEVELS,
     between_class_variance,
@@ -82,24 +83,24 @@ class ModifiedOtsu(Transform):
         classify: bool = True,
     ) -> None:
         if mode not in MODES:
-            raise ValueError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
+            raise InputError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
         given = (lambda1 is not None, lambda2 is not None)
         if given != (mode == "fixed",) * 2:
-            raise ValueError(
+            raise InputError(
                 f"mode {mode!r} with lambda1 = {lambda1}, lambda2 = {lambda2}; fixed needs both, others none"
             )
         if mode == "fixed" and not 0 <= lambda1 <= lambda2 <= 255:  # type: ignore[operator]
-            raise ValueError(f"lambda1 is {lambda1} and lambda2 {lambda2}; expected 0 <= lambda1 <= lambda2 <= 255")
+            raise InputError(f"lambda1 is {lambda1} and lambda2 {lambda2}; expected 0 <= lambda1 <= lambda2 <= 255")
         if len(levels) != 2 or not 0 <= levels[0] < levels[1] < GREY_LEVELS:
-            raise ValueError(
+            raise InputError(
                 f"levels is {tuple(levels)}; expected the grey levels of benign and malignant, rising, 0 to 255"
             )
         if not (0 <= kappa < math.inf and 0 <= lesion_floor < GREY_LEVELS):
-            raise ValueError(
+            raise InputError(
                 f"kappa is {kappa} and lesion_floor {lesion_floor}; expected kappa >= 0 and finite, floor 0 to 255"
             )
         if not 0 < malignant_share <= 1:
-            raise ValueError(f"malignant_share is {malignant_share}; expected a share above 0, 1 at most")
+            raise InputError(f"malignant_share is {malignant_share}; expected a share above 0, 1 at most")
         self.malignant_share = 0.5 if mode == "paper" else malignant_share
         self.mode, self.kappa, self.levels, self.lesion_floor = mode, kappa, tuple(levels), lesion_floor
         self.lambda1, self.lambda2, self.classify = lambda1, lambda2, classify

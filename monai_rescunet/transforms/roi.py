@@ -10,6 +10,7 @@ from monai.transforms import InvertibleTransform
 from monai.utils import TraceKeys, TransformBackends, convert_to_tensor
 from torch import Tensor
 
+from monai_rescunet.core.errors import InputError
 from monai_rescunet.transforms.boxes import check_box, check_point
 from monai_rescunet.transforms.region import Region
 
@@ -69,7 +70,7 @@ class CropMassROI(InvertibleTransform):
         extent: float = 1.0,
     ) -> None:
         if roi_mode not in ROI_MODES:
-            raise ValueError(f"roi_mode is {roi_mode!r}; expected one of {', '.join(ROI_MODES)}")
+            raise InputError(f"roi_mode is {roi_mode!r}; expected one of {', '.join(ROI_MODES)}")
         for name, value, least in (
             ("roi_context", roi_context, 1),
             ("window_margin", window_margin, 1),
@@ -78,10 +79,10 @@ class CropMassROI(InvertibleTransform):
             ("min_side", min_side, 1),
         ):
             if value < least:
-                raise ValueError(f"{name} is {value}; expected at least {least}")
+                raise InputError(f"{name} is {value}; expected at least {least}")
         sizes = (window_size,) if isinstance(window_size, int | float) else tuple(window_size)
         if len(sizes) not in (1, 2) or min(sizes) <= 0:
-            raise ValueError(f"window_size is {window_size}; expected pixels or (millimetres, pixels), above 0")
+            raise InputError(f"window_size is {window_size}; expected pixels or (millimetres, pixels), above 0")
         self.roi_mode = roi_mode
         self.roi_size = int(roi_size)
         self.roi_context = roi_context

@@ -82,6 +82,27 @@ def test_empty_sections_and_folds_end_with_one_line(names, settings, message, ph
     assert told.startswith(str(phantoms / "datalist.json"))
 
 
+@pytest.mark.parametrize(
+    ("names", "setting", "value", "message"),
+    [
+        (INFER, "kappa", -1, "kappa is -1"),
+        (INFER, "malignant_share", 0, "malignant_share is 0; expected a share above 0, 1 at most"),
+        (INFER, "otsu_levels", [240, 120], "levels is (240, 120); expected the grey levels of benign and malignant"),
+        (INFER, "tone_median", 1.5, "median is 1.5; expected 0, which changes nothing, or more, and less than 1"),
+        (INFER, "roi_context", 0, "context is 0"),
+        (INFER, "find_threshold", 2, "find_threshold is 2; expected a confidence from 0 to 1"),
+        (INFER, "max_findings", 0, "max_findings is 0; expected at least 1"),
+        (INFER, "frame_size", [0, 448], "frame_size is [0, 448]; expected (columns, rows), above 0"),
+        (INFER, "levels", [0, 0.5, 2], "levels is (0.0, 0.5, 2.0); expected one target in [0, 1]"),
+        (TRAIN, "min_share", 1, "share is 1; expected one from 0 to below 1"),
+        (EVALUATE, "lesion_floor", 300, "lesion_floor 300"),
+    ],
+)
+def test_a_number_out_of_its_range_ends_with_one_line(names, setting, value, message, phantoms, tmp_path):
+    made = workflow(names, tmp_path / "out", **data(phantoms), **{setting: value})
+    assert message in refusal(made)
+
+
 def test_looking_at_a_training_that_is_done_is_not_refused(phantoms, tmp_path):
     torch.save({}, tmp_path / "checkpoint_epoch=1.pt")
     made = workflow(TRAIN, tmp_path, **data(phantoms))

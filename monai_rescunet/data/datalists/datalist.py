@@ -178,9 +178,9 @@ def repeat_small_collections(entries: Sequence[Entry], share: float) -> list[Ent
     for entry in entries:
         collections.setdefault(entry.get("collection", ""), []).append(entry)
     if not 0 <= share < 1:
-        raise ValueError(f"share is {share}; expected one from 0 to below 1")
+        raise InputError(f"share is {share}; expected one from 0 to below 1")
     if share * len(collections) > 1:
-        raise ValueError(f"share is {share}; {len(collections)} collections cannot have it each")
+        raise InputError(f"share is {share}; {len(collections)} collections cannot have it each")
     sizes = [len(own) for own in collections.values()]
     before: list[int] = []
     times = [1] * len(sizes)
