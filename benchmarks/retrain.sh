@@ -3,9 +3,10 @@
 #
 #     benchmarks/retrain.sh DATA RUNS [fold_0 fold_1 ...]
 #
-# DATA holds mammo_masses, cbis_mass_crops and cesm_masses. RUNS gets a folder a training, `first` in it for the training
-# that scanners.yaml goes on from; one that has its model.pt is not trained again. Without names it does all steps, one
-# after the other; with names these alone. The shipped weights are `fold_none`, which takes an hour.
+# DATA holds mammo_masses, cbis_mass_crops, cesm_masses and cbis_views. RUNS gets a folder a network, in it `first` and
+# `second` for the trainings that it goes on from, and `outlined` for the masses that the second one outlines and the third
+# learns from too; a folder that has its model.pt is not trained again. Without names it does all steps, one after the
+# other; with names these alone. The shipped weights are `fold_none`.
 set -eu
 data=$1 runs=$2
 shift 2
@@ -19,7 +20,9 @@ for left in mammo_masses cbis_mass_crops cesm_masses; do
     [ -f "$runs/only_$left.json" ] || "$python" benchmarks/mass_data.py "$data" "$runs/only_$left.json" --only "$left"
 done
 
-run() { # folder datalist fold configs [--pretrained weights]
+first="'bundle/configs/train.yaml'" later="'bundle/configs/train.yaml','bundle/configs/scanners.yaml'"
+
+run() { # folder datalist fold configs [settings]
     [ -f "$1/model.pt" ] && return
     folder=$1 datalist=$2 fold=$3 configs=$4
     shift 4
@@ -27,33 +30,51 @@ run() { # folder datalist fold configs [--pretrained weights]
         --datalist "$datalist" --output_dir "$folder" --fold "$fold" --resume true "$@"
 }
 
-train() { # folder datalist fold [config of a peer, laid over both trainings]
-    peer=${4:+",'$4'"}
-    run "$1/first" "$2" "$3" "'bundle/configs/train.yaml'$peer"
-    run "$1" "$2" "$3" "'bundle/configs/train.yaml','bundle/configs/scanners.yaml'$peer" --pretrained "$1/first/model.pt"
+two() { # folder datalist fold [config of a peer, laid over both trainings]
+    run "$1/first" "$2" "$3" "$first${4:+,'$4'}"
+    run "$1/second" "$2" "$3" "$later${4:+,'$4'}" --pretrained "$1/first/model.pt"
+}
+
+third() { # folder datalist fold [config of a peer] [outlined masses of another network]
+    outlined=${5:-$1/outlined}
+    [ -f "$outlined/datalist.json" ] ||
+        "$python" benchmarks/outlined_views.py "$data" "$2" "$1/second/model.pt" "$outlined"
+    (
+        data=/
+        run "$1" "$outlined/datalist.json" "$3" "$later${4:+,'$4'}" --pretrained "$1/second/model.pt" --max_epochs 8
+    )
 }
 
 step() {
     case $1 in
-    fold_[0-9]) train "$runs/$1" "$runs/all.json" "${1#fold_}" ;;
-    fold_none) # what is shipped: the second training on all masses, from fold 0's first
-        train "$runs/fold_0" "$runs/all.json" 0
-        run "$runs/fold_none" "$runs/all.json" none "'bundle/configs/train.yaml','bundle/configs/scanners.yaml'" \
-            --pretrained "$runs/fold_0/first/model.pt"
+    fold_[0-9])
+        two "$runs/$1" "$runs/all.json" "${1#fold_}"
+        third "$runs/$1" "$runs/all.json" "${1#fold_}"
+        ;;
+    fold_none) # what is shipped: on all masses, from fold 0's first training
+        run "$runs/fold_0/first" "$runs/all.json" 0 "$first"
+        run "$runs/$1/second" "$runs/all.json" none "$later" --pretrained "$runs/fold_0/first/model.pt"
+        third "$runs/$1" "$runs/all.json" none
         ;;
     without_*)
-        train "$runs/$1" "$runs/$1.json" none
+        two "$runs/$1" "$runs/$1.json" none
+        if [ "$1" = without_cbis_mass_crops ]; then
+            cp "$runs/$1/second/model.pt" "$runs/$1/model.pt" # cbis_views shows CBIS-DDSM's masses too
+        else
+            third "$runs/$1" "$runs/$1.json" none
+        fi
         "$python" benchmarks/scanner.py "$data" "$runs/only_${1#without_}.json" "$runs/$1/scanner" --checkpoint "$runs/$1/model.pt"
         ;;
     scanner) "$python" benchmarks/scanner.py "$data" "$runs/all.json" "$runs/scanner" --runs "$runs" ;;
     calibrate) # without CBIS-DDSM 165 masses are left, which do not teach the class
         "$python" benchmarks/calibrate.py "$runs/fold_none/model.pt" "$runs/scanner" \
             "$runs/without_mammo_masses/scanner" "$runs/without_cesm_masses/scanner" \
-            --trained-on "$data" "$runs/all.json" none
+            --trained-on / "$runs/fold_none/outlined/datalist.json" none
         ;;
     unet_fold_[0-9] | segresnet_fold_[0-9])
-        name=${1%%_*}
-        train "$runs/$name/${1#*_}" "$runs/all.json" "${1##*_}" "benchmarks/peers/$name.yaml"
+        name=${1%%_*} own=${1#*_}
+        two "$runs/$name/$own" "$runs/all.json" "${1##*_}" "benchmarks/peers/$name.yaml"
+        third "$runs/$name/$own" "$runs/all.json" "${1##*_}" "benchmarks/peers/$name.yaml" "$runs/$own/outlined"
         ;;
     card)
         "$python" benchmarks/model_card.py "$data" "$runs/all.json" "$runs" "unet=$runs/unet" "segresnet=$runs/segresnet"

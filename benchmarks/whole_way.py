@@ -6,8 +6,8 @@ Of DATA's collections two have whole mammograms: `cesm_masses` (digital, full re
 (film of 800 rows, with boxes alone), whose stretched pictures are brought back to the scan's own ratio of width to
 height before anything looks at them. RUNS is a folder of `fold_N/model.pt`, each of which judges the patients of its
 fold, or a file of weights, which judges those of `--fold`. A patient's fold is told for the finder by `fold_of` of
-finder_data.py, and for the network that outlines and classifies by its datalist, that of mass_data.py: a patient who is
-not in it was never trained on. The patients of the example mammograms are left out.
+finder_data.py, and for the network that outlines and classifies by its datalist, that of outlined_views.py: a patient
+who is not in it was never trained on. The patients of the example mammograms are left out.
 
 A mass is found if the centre of a finding lies in its box; the surest such finding is compared with it. A false finding
 lies in no mass. Dice is that of the whole image, and so is that of the ellipse in the finding's box, its trivial
@@ -19,6 +19,7 @@ those of `monai_rescunet.predict` from the file to the rows, the median over ima
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -36,7 +37,6 @@ from skimage.draw import ellipse
 
 from monai_rescunet import predict
 from monai_rescunet.core.classes import NO_FINDING
-from monai_rescunet.data import read_datalist
 from monai_rescunet.decisions.froc import judge_image
 
 CORNERS = ["x_min", "y_min", "x_max", "y_max"]
@@ -194,7 +194,7 @@ def main() -> None:
     tables = [pd.read_csv(arguments.data / name / file)["case"] for name, file in FOLDERS.items()]
     if arguments.masses.is_dir() and not arguments.mass_datalist:
         parser.error("--masses is a folder of folds: give --mass-datalist, which tells the patients of each")
-    trained = read_datalist(arguments.mass_datalist, arguments.data) if arguments.mass_datalist else []
+    trained = json.loads(arguments.mass_datalist.read_text())["training"] if arguments.mass_datalist else []
     finder = Weights(arguments.finder, {case: fold_of(case) for case in pd.concat(tables).unique()}, arguments.fold)
     folds = {Path(entry["case"]).name: entry["fold"] for entry in trained}
     masses = Weights(arguments.masses, folds, arguments.fold if trained else None)

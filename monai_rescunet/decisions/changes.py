@@ -17,7 +17,7 @@ from skimage.filters import unsharp_mask
 from torch import Tensor
 from torch.nn import functional as F
 
-from monai_rescunet.transforms import NormalizeTone, ScaleBreastIntensity
+from monai_rescunet.transforms import ScaleBreastIntensity
 
 __all__ = ["CHANGES", "Change"]
 
@@ -46,15 +46,15 @@ class Change:
     percentile: float = 1.0
     mild: bool = False
 
-    def __call__(self, region: Tensor, tone_median: float = 0) -> Tensor:
+    def __call__(self, region: Tensor, normalize: Callable[[Tensor], Tensor] = _same) -> Tensor:
         """Return the network's input, `(1, *spatial)` in [0, 1].
 
         Args:
             region: not scaled yet, `(1, *spatial)`.
-            tone_median: what comes after the change in the network's preprocessing, as `NormalizeTone` takes it.
+            normalize: what comes after the change in the network's preprocessing.
         """
         scaled = ScaleBreastIntensity(self.percentile, 100 - self.percentile)(region)
-        return NormalizeTone(tone_median)(self.apply(scaled).clamp(0, 1))
+        return normalize(self.apply(scaled).clamp(0, 1))
 
 
 def _blur(sigma: float) -> Callable[[Tensor], Tensor]:

@@ -20,7 +20,7 @@ from monai_rescunet.core.weights import load_weights
 from monai_rescunet.data import DrawContourd, LoadMassROId, MammogramReader, read_datalist, split_by_fold
 from monai_rescunet.decisions.changes import CHANGES, Change
 from monai_rescunet.networks import FeatureTap
-from monai_rescunet.transforms import CropMassROId, ToDiscriminativeMapd, ToLabelMapd
+from monai_rescunet.transforms import CropMassROId, NormalizeTone, ToDiscriminativeMapd, ToLabelMapd
 
 __all__ = ["Answers", "answers"]
 
@@ -84,7 +84,8 @@ def answers(
     network.eval()
     roi = {name: parser.get_parsed_content(name) for name in ("roi_mode", "roi_context", "window_size", "roi_size")}
     load: Callable[[Any], Any] = LoadMassROId(**roi) if truth else _regions_alone(roi)
-    inferer, tone_median = parser.get_parsed_content("inferer"), parser.get_parsed_content("tone_median")
+    inferer = parser.get_parsed_content("inferer")
+    normalize = NormalizeTone(parser.get_parsed_content("tone_median"), parser.get_parsed_content("tone_spread"))
     to_map = ToDiscriminativeMapd("pred", levels=parser.get_parsed_content("levels"))
     section, fold = parser.get_parsed_content("section"), parser.get_parsed_content("fold")
     entries = split_by_fold(read_datalist(datalist, dataset_dir, section, masks=truth), fold)[1]
@@ -105,7 +106,7 @@ def answers(
             if truth:
                 masks.append(_plain(data["label"]) > 0)
         for change in changes:
-            batch = torch.stack([change(region, tone_median) for region in regions])
+            batch = torch.stack([change(region, normalize) for region in regions])
             batch = batch.to(device, memory_format=torch.channels_last)
             logits = inferer(batch, network)
             features[change.name].append(tap.take())

@@ -19,7 +19,8 @@ from monai_rescunet.core.errors import InputError
 __all__ = ["NormalizeTone", "NormalizeToned", "ScaleBreastIntensity", "ScaleBreastIntensityd"]
 
 STRONGEST = 2.5
-"""Largest exponent that tone is changed by, and the smallest is one over it: more would make noise of air."""
+"""Largest exponent, and factor of contrast, that tone is changed by, and the smallest is one over it: more would make
+noise of air."""
 
 
 class ScaleBreastIntensity(Transform):
@@ -77,12 +78,15 @@ class ScaleBreastIntensityd(MapTransform):
 
 
 class NormalizeTone(Transform):
-    """Raise a picture to the power that brings its median to one value, so that a scanner's gamma is gone.
+    """Bring a picture's median to one value, and its standard deviation, so that less of the scanner is in it.
 
-    Values of 0 and 1, which scaling cut off or which are air, are left out of the median.
+    First the picture is raised to a power, by which a scanner's gamma is gone; then the differences from the median are
+    multiplied, and cut off at 0 and 1. Values of 0 and 1, which scaling cut off or which are air, stay and do not
+    count.
 
     Args:
-        median: what the median becomes, between 0 and 1; 0 leaves pictures as they are.
+        median: what the median becomes, between 0 and 1; 0 raises to no power.
+        spread: what the standard deviation becomes then, but for what is cut off; 0 leaves it.
 
     Example:
         >>> import torch
@@ -93,20 +97,30 @@ class NormalizeTone(Transform):
 
     backend = [TransformBackends.TORCH]
 
-    def __init__(self, median: float = 0.58) -> None:
+    def __init__(self, median: float = 0.58, spread: float = 0.0) -> None:
         if not 0 <= median < 1:
             raise InputError(f"median is {median}; expected 0, which changes nothing, or more, and less than 1")
-        self.median = median
+        if not 0 <= spread < 0.5:
+            raise InputError(f"spread is {spread}; expected 0, which changes nothing, or more, and less than 0.5")
+        self.median, self.spread = median, spread
 
     def __call__(self, image: Tensor) -> Tensor:
         """Return the image, in [0, 1] as `image` is, float32, of its shape."""
         image = convert_to_tensor(image, dtype=torch.float32, track_meta=isinstance(image, MetaTensor))
-        values = convert_to_tensor(image, track_meta=False)
-        inside = values[(values > 0) & (values < 1)]
-        if not self.median or inside.numel() == 0:
-            return image
-        power = math.log(self.median) / math.log(float(inside.median()))
-        return image ** min(max(power, 1 / STRONGEST), STRONGEST)
+        told = (image > 0) & (image < 1)
+        if self.median and told.any():
+            power = math.log(self.median) / math.log(float(image[told].median()))
+            image = image ** _bounded(power)
+        if self.spread and told.any():
+            median, spread = float(image[told].median()), float(image[told].std(correction=0))
+            stretched = (image - median) * _bounded(self.spread / max(spread, 1e-6)) + median
+            image = torch.where(told, stretched.clamp(0, 1), image)
+        return image
+
+
+def _bounded(strength: float) -> float:
+    """Return an exponent or a factor that is not too strong."""
+    return min(max(strength, 1 / STRONGEST), STRONGEST)
 
 
 class NormalizeToned(MapTransform):
@@ -114,15 +128,17 @@ class NormalizeToned(MapTransform):
 
     Args:
         keys: the images.
-        median: as in `NormalizeTone`.
+        median, spread: as in `NormalizeTone`.
         allow_missing_keys: do nothing for an entry without an image.
     """
 
     backend = NormalizeTone.backend
 
-    def __init__(self, keys: KeysCollection, median: float = 0.58, allow_missing_keys: bool = False) -> None:
+    def __init__(
+        self, keys: KeysCollection, median: float = 0.58, spread: float = 0.0, allow_missing_keys: bool = False
+    ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.normalize = NormalizeTone(median)
+        self.normalize = NormalizeTone(median, spread)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return the entry with the tone of its images normalised."""

@@ -7,7 +7,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from monai_rescunet.decisions.changes import CHANGES
-from monai_rescunet.transforms import ScaleBreastIntensity
+from monai_rescunet.transforms import NormalizeTone, ScaleBreastIntensity
 
 REGION = 4000 * torch.from_numpy(gaussian_filter(torch.rand(64, 64, generator=torch.manual_seed(0)).numpy(), 2))[None]
 NAMED = {change.name: change for change in CHANGES}
@@ -45,5 +45,6 @@ def test_mild_changes_are_those_that_decisions_are_to_survive():
 
 @pytest.mark.parametrize("name", ["gamma 0.6", "gamma 1.7"])
 def test_a_gamma_is_gone_once_the_tone_is_normalised(name):
-    assert torch.allclose(NAMED[name](REGION, 0.58), NAMED["none"](REGION, 0.58), atol=1e-5)
+    normalize = NormalizeTone(0.58, 0.24)
+    assert torch.allclose(NAMED[name](REGION, normalize), NAMED["none"](REGION, normalize), atol=1e-5)
     assert not torch.allclose(NAMED[name](REGION), NAMED["none"](REGION), atol=0.05)
