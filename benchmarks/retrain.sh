@@ -73,6 +73,7 @@ step() {
         ;;
     unet_fold_[0-9] | segresnet_fold_[0-9])
         name=${1%%_*} own=${1#*_}
+        step "$own" # whose outlined masses the peer learns from
         two "$runs/$name/$own" "$runs/all.json" "${1##*_}" "benchmarks/peers/$name.yaml"
         third "$runs/$name/$own" "$runs/all.json" "${1##*_}" "benchmarks/peers/$name.yaml" "$runs/$own/outlined"
         ;;

@@ -107,12 +107,16 @@ class NormalizeTone(Transform):
     def __call__(self, image: Tensor) -> Tensor:
         """Return the image, in [0, 1] as `image` is, float32, of its shape."""
         image = convert_to_tensor(image, dtype=torch.float32, track_meta=isinstance(image, MetaTensor))
-        told = (image > 0) & (image < 1)
-        if self.median and told.any():
-            power = math.log(self.median) / math.log(float(image[told].median()))
-            image = image ** _bounded(power)
-        if self.spread and told.any():
-            median, spread = float(image[told].median()), float(image[told].std(correction=0))
+        values = convert_to_tensor(image, track_meta=False)
+        told = (values > 0) & (values < 1)
+        inside = values[told]
+        if inside.numel() == 0:
+            return image
+        if self.median:
+            power = _bounded(math.log(self.median) / math.log(float(inside.median())))
+            image, inside = image**power, inside**power
+        if self.spread:
+            median, spread = float(inside.median()), float(inside.std(correction=0))
             stretched = (image - median) * _bounded(self.spread / max(spread, 1e-6)) + median
             image = torch.where(told, stretched.clamp(0, 1), image)
         return image
