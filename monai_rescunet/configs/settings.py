@@ -48,6 +48,16 @@ LEAST = {
 }
 """Settings that are whole numbers or lists of them, and the least they can be: the networks halve a side five times."""
 
+RANGES = {
+    "learning_rate": (0, math.inf),
+    "weight_decay": (0, math.inf),
+    "averaging": (0, 1),
+    "image_weight": (0, math.inf),
+    "box_jitter": (0, math.inf),
+    "cache_rate": (0, 1),
+}
+"""Settings that are numbers, and from where to where: those that no component of ours checks."""
+
 
 def check_name(name: str, config: ConfigParser, where: object) -> None:
     """Refuse a setting that a config does not have; MONAI would take it and never look at it.
@@ -97,6 +107,8 @@ def check_setting(name: str, value: Any, own: Any, expressions: bool = True) -> 
     elif name in LEAST:
         numbers = value if isinstance(own, list) else [value]
         right = isinstance(numbers, list) and bool(numbers) and all(_whole(number, LEAST[name]) for number in numbers)
+    elif name in RANGES and _kind(value) == "a number":
+        right = RANGES[name][0] <= value <= RANGES[name][1]
     elif value is None or isinstance(value, dict) or (expressions and is_open(value)):
         right = value is not None or _kind(own) == ""
     else:
@@ -116,6 +128,9 @@ def _expected(name: str, own: Any) -> str:
         kind = f"{'a list of whole numbers' if isinstance(own, list) else 'a whole number'} from {LEAST[name]}"
     else:
         kind = _kind(own)
+        if name in RANGES:
+            low, high = RANGES[name]
+            kind += f" from {low}" + (f" to {high}" if math.isfinite(high) else "")
     return f"{kind}, such as {own!r}" if own != [] else kind
 
 

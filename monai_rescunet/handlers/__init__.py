@@ -4,6 +4,7 @@ from monai_rescunet.handlers.checkpoints import TrainingCheckpoints
 from monai_rescunet.handlers.evaluation import MassEvaluation
 from monai_rescunet.handlers.findings import FindingEvaluation
 from monai_rescunet.handlers.fold_batch_norms import FoldBatchNorms
+from monai_rescunet.handlers.load_weights import LoadWeights
 from monai_rescunet.handlers.maps import FitThresholds, SaveMaps
 from monai_rescunet.handlers.mass_results import SaveMassResults
 from monai_rescunet.handlers.training import AverageWeights, BroadcastBuffers, RunProgress, SeedEpochs
@@ -14,6 +15,7 @@ __all__ = [
     "FindingEvaluation",
     "FitThresholds",
     "FoldBatchNorms",
+    "LoadWeights",
     "MassEvaluation",
     "RunProgress",
     "SaveMaps",

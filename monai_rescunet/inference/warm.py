@@ -13,10 +13,9 @@ from typing import Any
 import torch
 from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
-from monai.handlers import CheckpointLoader
 
 from monai_rescunet.core.errors import LeftOutError, input_error_behind
-from monai_rescunet.handlers import FoldBatchNorms
+from monai_rescunet.handlers import FoldBatchNorms, LoadWeights
 from monai_rescunet.results.image_files import ImageResult
 
 __all__ = ["WarmWorkflow", "warm_workflow"]
@@ -54,7 +53,7 @@ class WarmWorkflow:
             self.workflow.initialize()
             content = self.workflow.parser.get_parsed_content
             self.results, self.dataset, self.evaluator = content("results"), content("dataset"), content("evaluator")
-            once = CheckpointLoader | FoldBatchNorms
+            once = LoadWeights | FoldBatchNorms
             self._once = [handler for handler in content("handlers") if isinstance(handler, once)]
 
     def run(
@@ -99,7 +98,9 @@ def warm_workflow(root: Path, checkpoint: Path, settings: Mapping[str, Any]) -> 
         checkpoint: the weights.
         settings: values of the config by their names.
     """
-    files = (*sorted((root / "configs").glob("*")), checkpoint, *sorted(checkpoint.parent.glob("*.json")))
+    named = (Path(value) for value in settings.values() if isinstance(value, str | Path) and value)
+    beside = checkpoint.parent.glob(f"{checkpoint.stem}*")  # the weights and what was fitted to them
+    files = (*sorted((root / "configs").glob("*")), *sorted(beside), *named)
     state = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files if path.is_file())
     try:
         key = (state, json.dumps(settings, sort_keys=True))

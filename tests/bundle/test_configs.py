@@ -111,7 +111,10 @@ def test_weights_that_do_not_fit_are_refused(phantoms, tmp_path):
         "inference.yaml", phantoms, tmp_path / "out", checkpoint=str(tmp_path / "other.pt"), features=None, check=False
     )
     assert failed.returncode != 0
-    assert "size mismatch" in failed.stderr
+    last = failed.stderr.strip().splitlines()[-1]
+    assert last.startswith(
+        f"monai.bundle: {tmp_path / 'other.pt'}: are not the weights of this ResCUNet (size mismatch"
+    )
     assert not (tmp_path / "out" / "results.csv").exists()
 
 
@@ -132,8 +135,12 @@ def test_load_bundle_config_reads_the_bundle():
     assert Path(os.fspath(BUNDLE)).name == "bundle"
 
 
-def test_weights_of_a_gpu_are_loaded_anywhere():
-    parts = [ConfigParser.load_config_file(str(path)) for path in sorted(CONFIGS.glob("*.yaml"))]
-    handlers = [each for part in parts for key in ("handlers", "validate#handlers") for each in part.get(key, ())]
-    loaders = [each for each in handlers if isinstance(each, dict) and each["_target_"] == "CheckpointLoader"]
-    assert [loader["map_location"] for loader in loaders] == ["@device"] * 3
+def test_weights_that_are_not_there_or_cut_off_end_an_evaluation_with_one_line(phantoms, tmp_path):
+    cut = tmp_path / "cut.pt"
+    cut.write_bytes((BUNDLE / "models" / "model.pt").read_bytes()[:5000])
+    for checkpoint, message in ((tmp_path / "none.pt", "there are no weights"), (cut, "cannot be read as weights")):
+        failed = run_bundle(
+            ["train.yaml", "evaluate.yaml"], phantoms, tmp_path / "out", checkpoint=str(checkpoint), check=False
+        )
+        assert failed.returncode != 0
+        assert failed.stderr.strip().splitlines()[-1].startswith(f"monai.bundle: {checkpoint}: {message}")

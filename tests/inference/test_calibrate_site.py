@@ -49,10 +49,12 @@ def test_predict_takes_levels_and_probability_from_the_file(calibrated, site, tm
     (plain,), (own,) = predict(site / "1.png", box=box), predict(site / "1.png", box=box, site=str(path))
     assert own["score"] == plain["score"]
     assert own["probability"] != plain["probability"]
-    lower = json.loads(path.read_text()) | {"levels": [100, 140]}
-    (tmp_path / "lower.json").write_text(json.dumps(lower))
-    (other,) = predict(site / "1.png", box=box, site=str(tmp_path / "lower.json"))
-    assert other["lambda2"] < own["lambda2"]
+    mine, fitted = tmp_path / "mine.json", json.loads(path.read_text())
+    decided = []
+    for levels in ([140, 200], [100, 140]):  # the same file, written anew
+        mine.write_text(json.dumps(fitted | {"levels": levels}))
+        decided += predict(site / "1.png", box=box, site=str(mine))
+    assert decided[1]["lambda2"] < decided[0]["lambda2"]
 
 
 def test_a_file_of_other_weights_or_settings_is_refused(calibrated, site, tmp_path):

@@ -75,6 +75,16 @@ def test_other_weights_in_the_same_file_are_loaded(write_png, built, tmp_path):
     assert told(after) != told(before)
 
 
+def test_a_measure_that_was_taken_away_is_gone(write_png, built, tmp_path):
+    weights, image = tmp_path / "model.pt", write_png(GREY)
+    for name in ("model.pt", "model_unlike.npz"):
+        shutil.copy(bundle_root() / "models" / name, tmp_path / name)
+    assert predict(image, box=BOX, checkpoint=weights)[0]["unlike_training"] is not None
+    (tmp_path / "model_unlike.npz").unlink()
+    assert predict(image, box=BOX, checkpoint=weights)[0]["unlike_training"] is None
+    assert len(built) == 2
+
+
 def test_the_callers_random_state_and_flags_stay(write_png):
     image = write_png(GREY)
 
