@@ -15,7 +15,17 @@ from monai_rescunet.transforms.histogram import histogram
 from monai_rescunet.transforms.otsu import ModifiedOtsu
 from monai_rescunet.transforms.otsu_result import check_range
 
-__all__ = ["FACTORS", "balanced_accuracy", "best_cut", "best_factor", "decisions", "levels", "rates"]
+__all__ = [
+    "FACTORS",
+    "balanced_accuracy",
+    "best_cut",
+    "best_factor",
+    "best_factors",
+    "decisions",
+    "factor_of",
+    "levels",
+    "rates",
+]
 
 FACTORS = np.round(np.arange(0.60, 1.20, 0.01), 2)
 """Of the annotation's grey levels, 127.5 and 255, that levels are sought among."""
@@ -26,6 +36,11 @@ RESAMPLINGS = 200
 def levels(factor: float) -> tuple[int, int]:
     """Return the grey levels of benign and malignant masses, at most 255, at a factor of the annotation's."""
     return round(factor * 127.5), min(255, round(factor * 255))
+
+
+def factor_of(otsu_levels: Sequence[float]) -> float:
+    """Return the factor of the annotation's grey levels at which levels lie, by that of benign masses."""
+    return otsu_levels[0] / 127.5
 
 
 def decisions(maps: Tensor, **otsu: Any) -> np.ndarray:
@@ -93,11 +108,19 @@ def best_cut(scores: ArrayLike, malignant: ArrayLike, groups: ArrayLike | None =
 
 
 def best_factor(
-    called: np.ndarray, malignant: ArrayLike, groups: ArrayLike | None, cases: Sequence[str] | np.ndarray, seed: int = 0
+    called: np.ndarray, malignant: ArrayLike, groups: ArrayLike | None, cases: Sequence[str] | np.ndarray
 ) -> float:
-    """Return the factor of `FACTORS` of the best balanced accuracy, the mean over bootstrap samples of the cases.
+    """Return the factor of the best balanced accuracy, the mean of `best_factors`.
 
     The accuracy of a few masses is a staircase whose highest step lies by chance; the mean over samples is steadier.
+    """
+    return round(float(best_factors(called, malignant, groups, cases).mean()), 3)
+
+
+def best_factors(
+    called: np.ndarray, malignant: ArrayLike, groups: ArrayLike | None, cases: Sequence[str] | np.ndarray, seed: int = 0
+) -> np.ndarray:
+    """Return the factors of `FACTORS` of the best balanced accuracy in 200 bootstrap samples of the cases.
 
     Args:
         called: what `decisions` returns.
@@ -125,4 +148,4 @@ def best_factor(
             continue
         top = np.flatnonzero(found == found.max())
         chosen.append(float(FACTORS[top].mean()))
-    return round(float(np.mean(chosen)), 3)
+    return np.array(chosen)

@@ -16,7 +16,7 @@ from torch import Tensor
 from monai_rescunet.core.classes import MALIGNANT
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.decisions.calibration import Calibration, fit_calibration
-from monai_rescunet.decisions.levels import FACTORS, best_factor, decisions, levels, rates
+from monai_rescunet.decisions.levels import FACTORS, best_factors, decisions, factor_of, levels, rates
 from monai_rescunet.transforms.otsu import ModifiedOtsu
 
 __all__ = ["SITE_SPECIFICITIES", "SiteCalibration", "calibrate_site", "interval", "site_figures"]
@@ -25,6 +25,8 @@ SITE_SPECIFICITIES = (0.8, 0.9, 0.95)
 FEWEST_CASES = 5
 MOST_FOLDS = 10
 RESAMPLINGS = 1000
+SPREAD_OF_SITES = 0.08
+"""Standard deviation, from site to site, of the factor of the annotation's grey levels that suits decisions best."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def calibrate_site(
 ) -> SiteCalibration:
     """Fit the levels of the anchored Otsu and the probability to masses that the weights were not trained on.
 
-    Levels are those of the best balanced accuracy, so that decisions lean to neither class; the probability is that
+    Levels are those of the best balanced accuracy, so that decisions lean to neither class, drawn towards the levels so
+    far by as much as the masses leave open: what a few masses like best is chance. The probability is that
     among masses of which as many are malignant as among these. The answers `after` are nested: those of a case are
     read off with what the other cases gave, in up to ten parts.
 
@@ -87,6 +90,12 @@ def calibrate_site(
     masses["before"] = np.array(result.decision) == MALIGNANT
     masses["told_before"] = [before(score) for score in masses.score] if before else np.nan
 
+    def suited(rows: np.ndarray) -> float:
+        """Return the mean of what the masses say and of the levels so far, each by its certainty."""
+        sampled = best_factors(called[rows], truth[rows], None, patients[rows])
+        doubt = sampled.var() / (sampled.var() + SPREAD_OF_SITES**2)
+        return float((1 - doubt) * sampled.mean() + doubt * factor_of(otsu_levels))
+
     def fitted(rows: np.ndarray, factor: float | None = None) -> Calibration:
         found = rows[masses.found.to_numpy()[rows]]  # no probability is told of the others
         scores, chosen = masses.score.to_numpy()[found], None if factor is None else levels(factor)
@@ -102,12 +111,11 @@ def calibrate_site(
     parts = StratifiedGroupKFold(min(MOST_FOLDS, *of_class.values()), shuffle=True, random_state=0)
     masses["after"], masses["told_after"] = False, np.nan
     for others, own in parts.split(truth, truth, patients):
-        factor = best_factor(called[others], truth[others], None, patients[others])
-        masses.loc[own, "after"] = called[own, np.abs(FACTORS - factor).argmin()]
+        masses.loc[own, "after"] = called[own, np.abs(FACTORS - suited(others)).argmin()]
         masses.loc[own, "told_after"] = nested(others, masses.score.to_numpy()[own])
     masses.loc[~masses.found, ["told_before", "told_after"]] = np.nan
-    factor = best_factor(called, truth, None, patients)
-    return SiteCalibration(fitted(np.arange(len(truth)), factor), masses)
+    every = np.arange(len(truth))
+    return SiteCalibration(fitted(every, suited(every)), masses)
 
 
 def interval(masses: pd.DataFrame, figure: Callable[[pd.DataFrame], float]) -> tuple[float, float, float]:

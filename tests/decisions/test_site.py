@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.decisions.levels import best_factor, decisions, factor_of
 from monai_rescunet.decisions.site import calibrate_site, interval, site_figures
 
 SETTINGS = {"roi_mode": "fitted", "otsu_mode": "anchored"}
@@ -51,6 +52,20 @@ def test_masses_that_score_alike_are_not_praised(checkpoint):
     scores, malignant, cases = masses(apart=0.06)
     found = calibrate_site(maps(scores), malignant, cases, checkpoint, SETTINGS, otsu_levels=(128, 255))
     assert site_figures()["balanced accuracy, after"](found.masses) < 0.78
+
+
+def test_levels_stay_where_they_were_by_as_much_as_the_masses_leave_open(checkpoint):
+    """The same masses, whose classes lie apart by much more than they scatter, or by less."""
+    moved = {}
+    for apart in (0.03, 0.2):
+        scores, malignant, cases = masses(apart, middle=0.6)
+        own = best_factor(decisions(maps(scores)), malignant, None, cases)
+        for before in ((90, 180), (128, 255)):
+            site = calibrate_site(maps(scores), malignant, cases, checkpoint, SETTINGS, otsu_levels=before)
+            assert site.calibration.levels is not None
+            moved[apart, before] = (factor_of(site.calibration.levels) - factor_of(before)) / (own - factor_of(before))
+    assert all(share > 0.8 for (apart, _), share in moved.items() if apart == 0.2)
+    assert all(share < 0.8 for (apart, _), share in moved.items() if apart == 0.03)
 
 
 def test_masses_whose_classes_are_mixed_up_are_refused(checkpoint):
