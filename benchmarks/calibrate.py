@@ -1,7 +1,7 @@
-"""Fit what goes beside the shipped weights on out-of-fold answers: `otsu_levels`, the probability, what is unusual.
+"""Fit what goes beside the shipped weights on out-of-fold answers: `otsu_levels` and the probability.
 
     python benchmarks/scanner.py DATASET_DIR DATALIST OUT --runs RUNS
-    python benchmarks/calibrate.py CHECKPOINT OUT [OUT ...] [--trained-on DATASET_DIR DATALIST FOLD]
+    python benchmarks/calibrate.py CHECKPOINT OUT [OUT ...]
 
 Each OUT has the answers of networks to masses that they have not seen, under all changes of the picture (`maps.npz`):
 of all collections by folds, say, and of one collection by a network that was trained without it. CHECKPOINT was trained
@@ -13,9 +13,6 @@ they lean to neither class, and a new scanner does not tip them. What is printed
 probability is Platt's, on the same answers, with classes and collections alike, so that it is that where half of the
 masses are malignant; it is written to `<CHECKPOINT>_calibration.json` and its reliability drawn in `reliability.png` in
 the first OUT.
-
-With the masses of a datalist that CHECKPOINT was trained on (all but those of FOLD, which may be `none`), it also fits
-which pictures are unlike them: `<CHECKPOINT>_unlike.npz`.
 """
 
 from __future__ import annotations
@@ -24,7 +21,6 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -37,8 +33,6 @@ from monai_rescunet.core.errors import InputError
 from monai_rescunet.decisions.calibration import fit_calibration, save_calibration
 from monai_rescunet.decisions.changes import CHANGES
 from monai_rescunet.decisions.levels import FACTORS, balanced_accuracy, best_factor, decisions, levels, rates
-from monai_rescunet.decisions.unlike import fit_unlikeness, save_unlikeness
-from monai_rescunet.inference.answers import answers
 from monai_rescunet.inference.site import plot_reliability
 from monai_rescunet.transforms import ModifiedOtsu
 
@@ -67,7 +61,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint")
     parser.add_argument("out", type=Path, nargs="+")
-    parser.add_argument("--trained-on", nargs=3, metavar=("DATASET_DIR", "DATALIST", "FOLD"))
     arguments = parser.parse_args()
     checkpoint = arguments.checkpoint
     tables, parts_called, settings_of = zip(*(read(out) for out in arguments.out), strict=True)
@@ -107,21 +100,6 @@ def main() -> None:
     print(f"{calibration} -> {save_calibration(calibration, checkpoint)}")
     picture = arguments.out[0] / "reliability.png"
     print(f"wrote {plot_reliability(masses[masses.change == 'none'], picture)}")
-    if arguments.trained_on:
-        unusual(*arguments.trained_on, checkpoint)
-
-
-def unusual(dataset_dir: str, datalist: str, fold: str, checkpoint: str) -> None:
-    """Fit and write what is unusual, on the masses that the weights were trained on."""
-    entries = json.loads(Path(datalist).read_text(encoding="utf-8"))["training"]
-    known = [entry for entry in entries if str(entry.get("fold")) != fold]
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "datalist.json")
-        path.write_text(json.dumps({"training": known}), encoding="utf-8")
-        found = answers(dataset_dir, path, checkpoint)
-    cases = [str(entry["case"]) for entry in found.entries]
-    unlikeness = fit_unlikeness(found.features["none"], cases, checkpoint, found.pictured)
-    print(f"{len(cases)} masses -> {save_unlikeness(unlikeness, checkpoint)}")
 
 
 if __name__ == "__main__":

@@ -68,8 +68,9 @@ step() {
     scanner) "$python" benchmarks/scanner.py "$data" "$runs/all.json" "$runs/scanner" --runs "$runs" ;;
     calibrate) # without CBIS-DDSM 165 masses are left, which do not teach the class
         "$python" benchmarks/calibrate.py "$runs/fold_none/model.pt" "$runs/scanner" \
-            "$runs/without_mammo_masses/scanner" "$runs/without_cesm_masses/scanner" \
-            --trained-on / "$runs/fold_none/outlined/datalist.json" none
+            "$runs/without_mammo_masses/scanner" "$runs/without_cesm_masses/scanner"
+        "$python" benchmarks/fit_unlike.py "$runs/fold_none/model.pt" / "$runs/fold_none/outlined/datalist.json" none \
+            --folds "$runs"
         ;;
     unet_fold_[0-9] | segresnet_fold_[0-9])
         name=${1%%_*} own=${1#*_}

@@ -2,9 +2,9 @@
 
     python benchmarks/unusual.py [--checkpoint model.pt] [--crops FOLDER]
 
-Phantoms (in the box of their mask), photographs of scikit-image in squares, text, rulers and noise as programs draw
-them, and, with a folder of crops round masses, every twentieth of them inverted: each judged by `predict` as any user's
-picture is.
+Phantoms (cut out by the box of their mask), photographs of scikit-image in squares, text, rulers and noise as programs
+draw them, and, with a folder of crops round masses that the weights were not trained on, these inverted: each judged by
+`predict` as any user's picture is.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def main() -> None:
     kinds["noise"] = (rng.integers(0, 256, (SIDE, SIDE), dtype=np.uint8) for _ in range(EACH))
     if arguments.crops:
         kinds["inverted crops"] = (
-            255 - np.asarray(Image.open(path).convert("L")) for path in sorted(arguments.crops.glob("*.png"))[::20]
+            255 - np.asarray(Image.open(path).convert("L")) for path in sorted(arguments.crops.glob("*.png"))
         )
     given = {"checkpoint": arguments.checkpoint} if arguments.checkpoint else {}
     with TemporaryDirectory() as folder:

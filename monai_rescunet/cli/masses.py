@@ -35,7 +35,7 @@ _FORMATS: dict[str, Callable[[Any], str]] = {
     "found": "{:.2f}".format,
     "score": "{:.2f}".format,
     "probability": "{:.2f}".format,
-    "unlike_training": "{:.2f}".format,
+    "unlike_training": "{:.3f}".format,
     "dice": "{:.2f}".format,
     "area_mm2": "{:.1f}".format,
 }

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import logging
 import zipfile
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from numpy.typing import ArrayLike
-from sklearn.model_selection import GroupKFold
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import digest, write_atomically
 from monai_rescunet.networks.feature_tap import FeatureTap
 
 __all__ = [
+    "Described",
     "UnlikeTrainingd",
     "Unlikeness",
     "fit_unlikeness",
@@ -31,28 +32,43 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-COMPONENTS = 32
-PARTS = 5
+COMPONENTS = 64
 POINTS = 401
 SMALLEST_SCALE = 0.01
 QUANTILE = 99.0
 FEWEST = 50
 
 
+class Described(NamedTuple):
+    """What `FeatureTap` says of pictures by one network, `(pictures, features)` each.
+
+    Attributes:
+        trained: of masses that it was trained on.
+        odd: of pictures that look like masses and are none, phantoms and inverted masses.
+        unseen: of masses that it was not trained on.
+    """
+
+    trained: np.ndarray
+    odd: np.ndarray
+    unseen: np.ndarray
+
+
 @dataclass(frozen=True)
 class Unlikeness:
     """How far a picture's description lies from those of the masses that it was fitted on.
 
-    Two distances, each over its own 99th percentile, and the larger of them counts: Mahalanobis's distance of the
-    features in their `COMPONENTS` principal components, with what lies outside these over its mean; and how much darker
-    the picture's centre is than its border, which an inverted picture shows and texture does not.
+    Two distances, and the larger one counts: Mahalanobis's in `COMPONENTS` principal components of the features, with
+    what lies outside these over its mean; and how far the picture lies along the direction that tells masses from
+    pictures that look like them and are none, which a linear discriminant finds. Each is 0 at the median of masses that
+    its network has not seen, and 1 at their 99th percentile.
 
     Attributes:
         mean, scale: of each feature, `(features,)`.
         axes: principal components of the scaled features, `(components, features)`.
         variances: of the components, and the mean square of what they leave, `(components + 1,)`.
-        limits: the 99th percentile of each of the two distances.
-        quantiles: of the larger one, of masses that were not fitted on, ascending, evenly spaced.
+        direction: the discriminant, `(features,)`.
+        ends: median and 99th percentile of each of the two distances, `(2, 2)`.
+        quantiles: of the larger one, ascending, evenly spaced.
         weights: SHA-256 of the weights.
         settings: what the picture depends on beside them, as text.
     """
@@ -61,72 +77,81 @@ class Unlikeness:
     scale: np.ndarray
     axes: np.ndarray
     variances: np.ndarray
-    limits: np.ndarray
+    direction: np.ndarray
+    ends: np.ndarray
     quantiles: np.ndarray
     weights: str
     settings: str
 
     def __call__(self, features: ArrayLike) -> np.ndarray:
-        """Return which share of training masses was less unusual, in [0, 1], `(pictures,)`.
+        """Return which share of masses was less unusual, in [0, 1], `(pictures,)`.
 
         Args:
-            features: as `FeatureTap.take` gives them, `(pictures, 1 + features)`.
+            features: as `FeatureTap.take` gives them, `(pictures, features)`.
         """
-        far = (_distances(np.asarray(features, dtype=float), self) / self.limits).max(axis=1)
+        far = _farthest(_distances(np.asarray(features, dtype=float), self), self.ends)
         share = np.searchsorted(self.quantiles, far, side="right") / len(self.quantiles)
         return np.asarray(np.where(np.isfinite(far), share, 1.0))
 
 
 def _distances(features: np.ndarray, fitted: Unlikeness) -> np.ndarray:
     """Return the two distances, `(pictures, 2)`."""
-    scaled = (features[:, 1:] - fitted.mean) / fitted.scale
+    scaled = (features - fitted.mean) / fitted.scale
     parts = scaled @ fitted.axes.T
     left = ((scaled - parts @ fitted.axes) ** 2).sum(axis=1) / fitted.variances[-1]
-    return np.stack([(parts**2 / fitted.variances[:-1]).mean(axis=1) + left, -features[:, 0]], axis=1)
+    return np.stack([(parts**2 / fitted.variances[:-1]).mean(axis=1) + left, scaled @ fitted.direction], axis=1)
 
 
-def _fit(features: np.ndarray, weights: str, settings: str) -> Unlikeness:
-    """Return a measure without limits and quantiles."""
-    described = features[:, 1:]
-    mean, scale = described.mean(axis=0), described.std(axis=0)
+def _farthest(distances: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    return ((distances - ends[0]) / (ends[1] - ends[0])).max(axis=1)
+
+
+def _fit(described: Described, weights: str = "", settings: str = "") -> Unlikeness:
+    """Return a measure without ends and quantiles."""
+    trained, odd = (np.asarray(each, dtype=float) for each in (described.trained, described.odd))
+    if min(len(trained), len(odd)) < FEWEST:
+        raise InputError(
+            f"{len(trained)} masses and {len(odd)} pictures of other things; to say what is unusual takes {FEWEST} each"
+        )
+    mean, scale = trained.mean(axis=0), trained.std(axis=0)
     scale = scale + SMALLEST_SCALE * scale.max() + 1e-6  # a feature that hardly varies says little
-    scaled = (described - mean) / scale
+    scaled = (trained - mean) / scale
     _, values, axes = np.linalg.svd(scaled, full_matrices=False)
     kept = min(COMPONENTS, len(axes) - 1)
     left = max((values[kept:] ** 2).sum() / len(scaled), 1e-6)
     variances = np.append(values[:kept] ** 2 / len(scaled) + 1e-9, left)
+    discriminant = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    discriminant.fit(np.concatenate([scaled, (odd - mean) / scale]), np.repeat([0, 1], [len(trained), len(odd)]))
+    direction = discriminant.coef_[0] / np.linalg.norm(discriminant.coef_[0])
     mean, scale, axes = (each.astype(np.float16).astype(float) for each in (mean, scale, axes[:kept]))  # as it is kept
-    return Unlikeness(mean, scale, axes, variances, np.ones(2), np.zeros(0), weights, settings)
+    return Unlikeness(mean, scale, axes, variances, direction, np.zeros((2, 2)), np.zeros(0), weights, settings)
 
 
 def fit_unlikeness(
-    features: ArrayLike, cases: ArrayLike, checkpoint: str | Path, settings: Mapping[str, Any]
+    described: Described, folds: Iterable[Described], checkpoint: str | Path, settings: Mapping[str, Any]
 ) -> Unlikeness:
     """Fit the measure on masses.
 
-    The quantiles are those of masses that the distances to them were not fitted on, in five parts by case, since the
-    distance of what was fitted on is too small.
+    A network knows the masses that it was trained on, and features of others lie farther away. So the scale is that of
+    masses which a network of the same making has not seen, each by its distance from those that this network has seen.
 
     Args:
-        features: as `FeatureTap.take` gives them, `(masses, 1 + features)`.
-        cases: the patient of each mass.
+        described: by the weights; `unseen` does not count.
+        folds: by networks of the same making, or by the weights themselves.
         checkpoint: the weights.
         settings: what the pictures depend on beside them.
 
     Raises:
-        InputError: there are fewer than 50 masses.
+        InputError: there are fewer than 50 masses seen, masses not seen, or pictures of other things.
     """
-    features, cases = np.asarray(features, dtype=float), np.asarray(cases)
-    if len(features) < FEWEST:
-        raise InputError(f"{len(features)} masses; what is unusual takes at least {FEWEST} of them to say")
-    known = digest(Path(checkpoint)), _told(settings)
-    apart = np.empty((len(features), 2))
-    for others, own in GroupKFold(PARTS).split(features, groups=cases):
-        apart[own] = _distances(features[own], _fit(features[others], *known))
-    limits = np.maximum(np.percentile(apart, QUANTILE, axis=0), 1e-3)
-    quantiles = np.quantile((apart / limits).max(axis=1), np.linspace(0, 1, POINTS))
-    fitted = _fit(features, *known)
-    return Unlikeness(fitted.mean, fitted.scale, fitted.axes, fitted.variances, limits, quantiles, *known)
+    judged = (_distances(np.asarray(fold.unseen, dtype=float), _fit(fold)) for fold in folds if len(fold.unseen))
+    apart = np.concatenate([np.empty((0, 2)), *judged])
+    if len(apart) < FEWEST:
+        raise InputError(f"{len(apart)} masses that the network has not seen; to say what is unusual takes {FEWEST}")
+    ends = np.percentile(apart, [50, QUANTILE], axis=0)
+    ends[1] = np.maximum(ends[1], ends[0] + 1e-3)
+    quantiles = np.quantile(_farthest(apart, ends), np.linspace(0, 1, POINTS))
+    return replace(_fit(described, digest(Path(checkpoint)), _told(settings)), ends=ends, quantiles=quantiles)
 
 
 def unlikeness_path(checkpoint: str | Path) -> Path:
@@ -146,7 +171,7 @@ def save_unlikeness(fitted: Unlikeness, checkpoint: str | Path) -> Path:
 
 
 _HALVES = ("mean", "scale", "axes")
-_ARRAYS = (*_HALVES, "variances", "limits", "quantiles")
+_ARRAYS = (*_HALVES, "variances", "direction", "ends", "quantiles")
 
 
 def load_unlikeness(checkpoint: str | Path, settings: Mapping[str, Any]) -> Unlikeness | None:
@@ -169,7 +194,7 @@ def load_unlikeness(checkpoint: str | Path, settings: Mapping[str, Any]) -> Unli
             arrays = {name: content[name].astype(float) for name in _ARRAYS}
             fitted = Unlikeness(**arrays, weights=str(content["weights"]), settings=str(content["settings"]))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: is no measure of what is unusual ({error}); delete it, or restore it") from error
+        raise InputError(f"{path}: is no measure of what is unusual ({error}); fit it anew, or delete it") from error
     if fitted.weights != digest(Path(checkpoint)):
         logger.warning("%s belongs to other weights than %s: nothing is said of unusual pictures", path, checkpoint)
         return None
@@ -184,7 +209,7 @@ def _told(settings: Mapping[str, Any]) -> str:
 
 
 class UnlikeTrainingd(MapTransform):
-    """Add `unlike_training` to a network's output: which share of training masses was less unusual, in [0, 1].
+    """Add `unlike_training` to a network's output: which share of masses was less unusual, in [0, 1].
 
     It goes among the postprocessing of an evaluator, which takes the pictures of a batch one by one in their order.
 

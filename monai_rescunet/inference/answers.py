@@ -36,7 +36,7 @@ class Answers(NamedTuple):
         features: what `FeatureTap` says of each picture, `(masses, values)`, for each change by its name.
         truth: the masks in the regions, bool, of the same shape; empty where they were not asked for.
         settings: what a score depends on beside the weights.
-        pictured: what the network's input depends on.
+        pictured: what the features depend on beside the weights.
     """
 
     entries: list[dict[str, Any]]

@@ -9,12 +9,9 @@ from torch import Tensor, nn
 
 __all__ = ["FeatureTap"]
 
-CENTRE, BORDER = 0.5, 0.95  # of the half side: within the one lies the centre, beyond the other the border
-SMALLEST_CONTRAST = 1e-3
-
 
 class FeatureTap:
-    """Keep mean and standard deviation of a network's feature maps, and how bright the input's centre is.
+    """Keep mean and standard deviation of a network's feature maps.
 
     The network is not changed: its own forward pass leaves them behind, in evaluation as in training. So does that of
     its copies, of one with folded batch norms say.
@@ -35,7 +32,7 @@ class FeatureTap:
         >>> tap = FeatureTap(network, ["encoder.0", "encoder.1"])
         >>> _ = network(torch.rand(4, 1, 64, 64))
         >>> tap.take().shape
-        torch.Size([4, 49])
+        torch.Size([4, 48])
     """
 
     def __init__(self, network: nn.Module, modules: Sequence[str], views: int = 1) -> None:
@@ -49,8 +46,8 @@ class FeatureTap:
                 raise ValueError(f"{type(network).__name__} has no module {name!r}") from error
             module.register_forward_hook(self._keep)
 
-    def _begin(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        self._calls.append([centre_over_border(inputs[0].detach().float())[:, None]])
+    def _begin(self, *_: object) -> None:
+        self._calls.append([])
 
     def _keep(self, _module: nn.Module, _inputs: object, output: Tensor) -> None:
         if not self._calls:  # called by itself, not by its network
@@ -65,10 +62,9 @@ class FeatureTap:
         return self
 
     def take(self) -> Tensor:
-        """Return the description of the batch that went through since the last call, float32, `(B, 1 + 2 * channels)`.
+        """Return the description of the batch that went through since the last call, float32, `(B, 2 * channels)`.
 
-        Of the views of a picture it is the mean. The first column is how much brighter the input's centre is than its
-        border, in standard deviations.
+        Of the views of a picture it is the mean.
 
         Raises:
             RuntimeError: no batch went through, or not as many pictures as there are views of each.
@@ -78,16 +74,3 @@ class FeatureTap:
         if not pictures or pictures % self.views:
             raise RuntimeError(f"{pictures} pictures went through; expected {self.views} of each")
         return torch.cat([torch.cat(call, dim=1) for call in calls]).unflatten(0, (self.views, -1)).mean(dim=0).cpu()
-
-
-def centre_over_border(pictures: Tensor) -> Tensor:
-    """Return how much brighter the centre of each picture is than its border, in its standard deviations, `(B,)`.
-
-    Args:
-        pictures: `(B, 1, *spatial)`.
-    """
-    axes = [torch.linspace(-1, 1, side, device=pictures.device) for side in pictures.shape[2:]]
-    radius = torch.stack(torch.meshgrid(*axes, indexing="ij")).square().sum(dim=0).sqrt()
-    flat, radius = pictures.flatten(1), radius.flatten()
-    difference = flat[:, radius < CENTRE].mean(dim=1) - flat[:, radius > BORDER].mean(dim=1)
-    return difference / flat.std(dim=1).clamp(min=SMALLEST_CONTRAST)

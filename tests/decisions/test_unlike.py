@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.result_names import MOST_USUAL
 from monai_rescunet.decisions.unlike import (
+    Described,
     UnlikeTrainingd,
     fit_unlikeness,
     load_unlikeness,
@@ -64,13 +65,13 @@ def checkpoint(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def trained_on(look):
-    return look(blobs(0, 400))
+def described(look):
+    return Described(look(blobs(0, 400)), look(1 - blobs(4, 100)), look(blobs(5, 300)))
 
 
 @pytest.fixture
-def fitted(trained_on, checkpoint):
-    return fit_unlikeness(trained_on, [str(number // 2) for number in range(len(trained_on))], checkpoint, SETTINGS)
+def fitted(described, checkpoint):
+    return fit_unlikeness(described, [described], checkpoint, SETTINGS)
 
 
 def test_pictures_like_those_of_training_are_seldom_flagged_and_spread_over_the_scale(fitted, look):
@@ -113,19 +114,51 @@ def test_a_malformed_file_is_refused(checkpoint):
         load_unlikeness(checkpoint, SETTINGS)
 
 
-def test_few_masses_are_refused(look, checkpoint):
-    with pytest.raises(InputError, match="at least 50"):
-        fit_unlikeness(look(blobs(0, 20)), [str(number) for number in range(20)], checkpoint, SETTINGS)
+@pytest.mark.parametrize(
+    ("few", "message"),
+    [
+        ("trained", "20 masses and 100 pictures"),
+        ("odd", "400 masses and 20"),
+        ("unseen", "20 masses that the network has not"),
+    ],
+)
+def test_few_pictures_are_refused(described, checkpoint, few, message):
+    less = described._replace(**{few: getattr(described, few)[:20]})
+    with pytest.raises(InputError, match=message):
+        fit_unlikeness(less, [less], checkpoint, SETTINGS)
 
 
-def test_each_output_of_a_batch_gets_its_own_share(fitted):
+def test_a_network_that_has_seen_all_masses_has_no_scale_of_its_own(described, checkpoint):
+    with pytest.raises(InputError, match="0 masses that the network has not seen"):
+        fit_unlikeness(described, [described._replace(unseen=described.unseen[:0])], checkpoint, SETTINGS)
+
+
+def test_masses_that_a_network_knows_by_heart_do_not_make_others_unusual(described, checkpoint):
+    """Features of training masses lie closer than those of others, and the scale is that of the others."""
+    closer = described._replace(
+        trained=described.trained.mean(axis=0) + 0.7 * (described.trained - described.trained.mean(axis=0))
+    )
+    fitted = fit_unlikeness(closer, [closer], checkpoint, SETTINGS)
+    assert (fitted(closer.unseen) > MOST_USUAL).mean() <= 0.02
+    assert (fitted(closer.trained) > MOST_USUAL).mean() < 0.01
+
+
+def test_what_looks_like_masses_is_told_from_them_once_others_were_shown(described, look, checkpoint):
+    def striped(seed: int) -> np.ndarray:
+        return look(blobs(seed, 100) + 0.02 * torch.sin(torch.arange(64) * torch.pi / 2))
+
+    shown = described._replace(odd=striped(6))
+    before, after = (fit_unlikeness(each, [each], checkpoint, SETTINGS)(striped(7)) for each in (described, shown))
+    assert (before > MOST_USUAL).mean() < 0.5
+    assert (after > MOST_USUAL).mean() > 0.9
+
+
+def test_each_output_of_a_batch_gets_its_own_share(fitted, described):
     class Tap:
         def take(self) -> torch.Tensor:
-            return torch.from_numpy(described).float()
+            return torch.from_numpy(np.stack([usual, described.odd[0]])).float()
 
-    described = np.random.default_rng(0).normal(size=(2, 1 + len(fitted.mean)))
-    described[0, 1:] = fitted.mean
-    described[0, 0] = 2
+    usual = described.trained[fitted(described.trained).argmin()]
     transform = UnlikeTrainingd("pred", Tap(), fitted)
     first, second = transform({"pred": 1}), transform({"pred": 2})
     assert first["unlike_training"] < 0.1 and second["unlike_training"] > MOST_USUAL
@@ -133,4 +166,4 @@ def test_each_output_of_a_batch_gets_its_own_share(fitted):
 
 
 def test_a_picture_that_is_no_number_is_as_unusual_as_can_be(fitted):
-    assert fitted(np.full((1, 1 + len(fitted.mean)), np.nan)) == 1
+    assert fitted(np.full((1, len(fitted.mean)), np.nan)) == 1

@@ -85,6 +85,10 @@ def test_a_measure_that_was_taken_away_is_gone(write_png, built, tmp_path):
     assert len(built) == 2
 
 
+def test_a_measure_of_other_modules_says_nothing(write_png):
+    assert predict(write_png(GREY), box=BOX, watched=["encoder.0"])[0]["unlike_training"] is None
+
+
 def test_the_callers_random_state_and_flags_stay(write_png):
     image = write_png(GREY)
 

@@ -20,16 +20,16 @@ def test_it_is_the_mean_and_deviation_of_the_maps(network):
         before = network(pictures)
         taken = tap.take()
         maps = network.encoder[0](pictures)
-    assert taken.shape == (3, 1 + 16)
-    torch.testing.assert_close(taken[:, 1:9], maps.mean((2, 3)))
-    torch.testing.assert_close(taken[:, 9:], maps.std((2, 3)))
+    assert taken.shape == (3, 16)
+    torch.testing.assert_close(taken[:, :8], maps.mean((2, 3)))
+    torch.testing.assert_close(taken[:, 8:], maps.std((2, 3)))
     torch.testing.assert_close(network(pictures), before)
 
 
 @pytest.mark.parametrize("together", [True, False])
 def test_flips_of_a_batch_are_one_description(network, together):
     """The same whether they go through as one batch or in passes of their own."""
-    pictures = torch.rand(2, 1, 32, 32)
+    pictures = torch.rand(2, 1, 32, 32) * torch.tensor([1.0, 0.1])[:, None, None, None]
     views = [pictures, pictures.flip(2), pictures.flip(3)]
     single, several = FeatureTap(network, ["encoder.1"]), FeatureTap(network, ["encoder.1"], views=3)
     with torch.no_grad():
@@ -50,17 +50,6 @@ def test_it_hears_of_a_copy_with_folded_batch_norms(network):
         expected = tap.take()
         fold_batch_norms(network)(pictures)
     torch.testing.assert_close(tap.take(), expected, rtol=1e-4, atol=1e-5)
-
-
-def test_a_bright_centre_is_positive_and_its_inverse_negative(network):
-    tap = FeatureTap(network, [])
-    y, x = torch.meshgrid(torch.linspace(-1, 1, 32), torch.linspace(-1, 1, 32), indexing="ij")
-    blob = torch.exp(-2 * (x**2 + y**2))[None, None]
-    with torch.no_grad():
-        network(torch.cat([blob, 1 - blob]))
-    bright, dark = tap.take()[:, 0].tolist()
-    assert bright > 1
-    assert dark == pytest.approx(-bright)
 
 
 def test_nothing_or_a_picture_without_one_of_its_views_is_refused(network):
