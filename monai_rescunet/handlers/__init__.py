@@ -1,10 +1,10 @@
 """Ignite handlers: what the bundle's engines do beside MONAI's own handlers."""
 
+from monai_rescunet.handlers.checkpoint_loader import StrictCheckpointLoader
 from monai_rescunet.handlers.checkpoints import TrainingCheckpoints
 from monai_rescunet.handlers.evaluation import MassEvaluation
 from monai_rescunet.handlers.findings import FindingEvaluation
 from monai_rescunet.handlers.fold_batch_norms import FoldBatchNorms
-from monai_rescunet.handlers.load_weights import LoadWeights
 from monai_rescunet.handlers.maps import FitThresholds, SaveMaps
 from monai_rescunet.handlers.mass_results import SaveMassResults
 from monai_rescunet.handlers.training import AverageWeights, BroadcastBuffers, RunProgress, SeedEpochs
@@ -15,11 +15,11 @@ __all__ = [
     "FindingEvaluation",
     "FitThresholds",
     "FoldBatchNorms",
-    "LoadWeights",
     "MassEvaluation",
     "RunProgress",
     "SaveMaps",
     "SaveMassResults",
     "SeedEpochs",
+    "StrictCheckpointLoader",
     "TrainingCheckpoints",
 ]

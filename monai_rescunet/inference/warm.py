@@ -15,7 +15,7 @@ from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
 
 from monai_rescunet.core.errors import LeftOutError, input_error_behind
-from monai_rescunet.handlers import FoldBatchNorms, LoadWeights
+from monai_rescunet.handlers import FoldBatchNorms, StrictCheckpointLoader
 from monai_rescunet.results.image_files import ImageResult
 
 __all__ = ["WarmWorkflow", "warm_workflow"]
@@ -53,7 +53,7 @@ class WarmWorkflow:
             self.workflow.initialize()
             content = self.workflow.parser.get_parsed_content
             self.results, self.dataset, self.evaluator = content("results"), content("dataset"), content("evaluator")
-            once = LoadWeights | FoldBatchNorms
+            once = StrictCheckpointLoader | FoldBatchNorms
             self._once = [handler for handler in content("handlers") if isinstance(handler, once)]
 
     def run(

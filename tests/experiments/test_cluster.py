@@ -40,7 +40,7 @@ def finish_others(out: Path, network: str) -> None:
 
 def test_a_job_that_fails_is_named(phantoms, tmp_path):
     finish_others(tmp_path, "SegNet")
-    done = experiment(phantoms, tmp_path, "--network", "SegNet", "--set", "learning_rate=-1")
+    done = experiment(phantoms, tmp_path, "--network", "SegNet", "--set", "kappa=-1")
     assert done.returncode == 1, done.stderr[-2000:]
     assert "0 of 1 runs are finished" in done.stdout
     assert "failed: SegNet_mixed_fold1" in done.stderr

@@ -186,7 +186,7 @@ def test_settings_are_read_as_in_the_configs():
         ("seed=-1", "expected a whole number from 0"),
         ("features=[4,4,0,4,4]", "expected a list of whole numbers from 1"),
         ("features=8", "expected a list of whole numbers from 1"),
-        ("learning_rate=fast", "expected a number, such as 0.01"),
+        ("learning_rate=fast", "expected a number from 0, such as 0.01"),
         ("learning_rate=NaN", "expected a number"),
         ("amp=1", "expected true or false"),
         ("roi_mode=3", "roi_mode is 3; expected one of scaled, window, fitted"),

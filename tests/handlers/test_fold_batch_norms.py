@@ -9,7 +9,7 @@ from monai.engines import SupervisedEvaluator
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from monai_rescunet.handlers import FoldBatchNorms, LoadWeights
+from monai_rescunet.handlers import FoldBatchNorms, StrictCheckpointLoader
 from monai_rescunet.networks import ResCUNet
 
 TINY = (4, 4, 4, 4, 4)
@@ -34,7 +34,7 @@ def evaluator_of(network: nn.Module, images: torch.Tensor, path) -> SupervisedEv
         device=torch.device("cpu"),
         val_data_loader=[{"image": images, "label": images}],
         network=network,
-        val_handlers=[LoadWeights(network, path), FoldBatchNorms(network)],
+        val_handlers=[StrictCheckpointLoader(network, path), FoldBatchNorms(network)],
         decollate=False,
     )
 

@@ -9,11 +9,13 @@ from torch import nn
 
 from monai_rescunet.core.weights import load_weights
 
-__all__ = ["LoadWeights"]
+__all__ = ["StrictCheckpointLoader"]
 
 
-class LoadWeights:
-    """Read weights into a network when a run begins, as MONAI's `CheckpointLoader`, and refuse others in words.
+class StrictCheckpointLoader:
+    """Read weights into a network when a run begins, as MONAI's `CheckpointLoader` does, and refuse others in words.
+
+    By that part of its name MONAI's federated client knows it, and leaves it out.
 
     Args:
         model: the network, on any device.
