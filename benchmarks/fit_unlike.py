@@ -31,7 +31,7 @@ from monai_rescunet.inference.answers import answers
 
 PLAIN, INVERTED = CHANGES[0], Change("inverted", lambda region: 1 - region)
 PHANTOM_SIDES = (300, 500, 1000)
-PHANTOMS = 120  # of each side
+PHANTOMS = 240  # of each side
 
 
 class Looked(NamedTuple):
