@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -26,7 +25,7 @@ from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.result_names import MOST_USUAL
 from monai_rescunet.data import make_phantoms
 from monai_rescunet.decisions.changes import CHANGES, Change
-from monai_rescunet.decisions.unlike import Described, fit_unlikeness, save_unlikeness
+from monai_rescunet.decisions.unlike import Described, fit_scale, fit_unlikeness, save_unlikeness
 from monai_rescunet.inference.answers import answers
 
 PLAIN, INVERTED = CHANGES[0], Change("inverted", lambda region: 1 - region)
@@ -87,17 +86,13 @@ def main() -> None:
         if arguments.folds:
             runs = sorted(arguments.folds.glob("fold_[0-9]"))
             judges = [look(masses, phantoms, run / "model.pt", run.name[-1]) for run in runs]
-    folds = [judge.described for judge in judges]
-    fit = partial(fit_unlikeness, folds=folds, checkpoint=arguments.checkpoint, settings=own.pictured)
-    unseen = pd.DataFrame(
-        {
-            "flagged": np.concatenate([fit(fold)(fold.unseen) > MOST_USUAL for fold in folds]),
-            "collection": [collection for judge in judges for collection in judge.collections],
-        }
-    )
+    scale, shares = fit_scale(judge.described for judge in judges)
+    collections = [collection for judge in judges for collection in judge.collections]
+    unseen = pd.DataFrame({"flagged": shares > MOST_USUAL, "collection": collections})
     for collection, group in unseen.groupby("collection"):
         print(f"{collection}: {len(group)} masses that a network has not seen, {group.flagged.mean():.3f} flagged")
-    print(f"{len(own.described.trained)} masses -> {save_unlikeness(fit(own.described), arguments.checkpoint)}")
+    unlikeness = fit_unlikeness(own.described, scale, arguments.checkpoint, own.pictured)
+    print(f"{len(own.described.trained)} masses -> {save_unlikeness(unlikeness, arguments.checkpoint)}")
 
 
 if __name__ == "__main__":

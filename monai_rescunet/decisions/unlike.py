@@ -22,8 +22,10 @@ from monai_rescunet.networks.feature_tap import FeatureTap
 
 __all__ = [
     "Described",
+    "Scale",
     "UnlikeTrainingd",
     "Unlikeness",
+    "fit_scale",
     "fit_unlikeness",
     "load_unlikeness",
     "save_unlikeness",
@@ -53,6 +55,18 @@ class Described(NamedTuple):
     unseen: np.ndarray
 
 
+class Scale(NamedTuple):
+    """What the two distances of `Unlikeness` are measured by: masses that networks have not seen.
+
+    Attributes:
+        ends: median and 99th percentile of each of the two distances, `(2, 2)`.
+        quantiles: of the larger one, 0 at its median and 1 at its 99th percentile, ascending, evenly spaced.
+    """
+
+    ends: np.ndarray
+    quantiles: np.ndarray
+
+
 @dataclass(frozen=True)
 class Unlikeness:
     """How far a picture's description lies from those of the masses that it was fitted on.
@@ -67,8 +81,7 @@ class Unlikeness:
         axes: principal components of the scaled features, `(components, features)`.
         variances: of the components, and the mean square of what they leave, `(components + 1,)`.
         direction: the discriminant, `(features,)`.
-        ends: median and 99th percentile of each of the two distances, `(2, 2)`.
-        quantiles: of the larger one, ascending, evenly spaced.
+        ends, quantiles: as in `Scale`.
         weights: SHA-256 of the weights.
         settings: what the picture depends on beside them, as text.
     """
@@ -89,9 +102,7 @@ class Unlikeness:
         Args:
             features: as `FeatureTap.take` gives them, `(pictures, features)`.
         """
-        far = _farthest(_distances(np.asarray(features, dtype=float), self), self.ends)
-        share = np.searchsorted(self.quantiles, far, side="right") / len(self.quantiles)
-        return np.asarray(np.where(np.isfinite(far), share, 1.0))
+        return _shares(_distances(np.asarray(features, dtype=float), self), Scale(self.ends, self.quantiles))
 
 
 def _distances(features: np.ndarray, fitted: Unlikeness) -> np.ndarray:
@@ -106,8 +117,15 @@ def _farthest(distances: np.ndarray, ends: np.ndarray) -> np.ndarray:
     return ((distances - ends[0]) / (ends[1] - ends[0])).max(axis=1)
 
 
+def _shares(distances: np.ndarray, scale: Scale) -> np.ndarray:
+    """Return which share of the scale's masses was less unusual, `(pictures,)`."""
+    far = _farthest(distances, scale.ends)
+    share = np.searchsorted(scale.quantiles, far, side="right") / len(scale.quantiles)
+    return np.asarray(np.where(np.isfinite(far), share, 1.0))
+
+
 def _fit(described: Described, weights: str = "", settings: str = "") -> Unlikeness:
-    """Return a measure without ends and quantiles."""
+    """Return a measure without its scale."""
     trained, odd = (np.asarray(each, dtype=float) for each in (described.trained, described.odd))
     if min(len(trained), len(odd)) < FEWEST:
         raise InputError(
@@ -127,22 +145,17 @@ def _fit(described: Described, weights: str = "", settings: str = "") -> Unliken
     return Unlikeness(mean, scale, axes, variances, direction, np.zeros((2, 2)), np.zeros(0), weights, settings)
 
 
-def fit_unlikeness(
-    described: Described, folds: Iterable[Described], checkpoint: str | Path, settings: Mapping[str, Any]
-) -> Unlikeness:
-    """Fit the measure on masses.
+def fit_scale(folds: Iterable[Described]) -> tuple[Scale, np.ndarray]:
+    """Return the scale of masses that networks have not seen, and their own shares on it, fold after fold.
 
-    A network knows the masses that it was trained on, and features of others lie farther away. So the scale is that of
-    masses which a network of the same making has not seen, each by its distance from those that this network has seen.
+    A network knows the masses that it was trained on, and features of others lie farther away. So each mass counts by
+    its distance from those that its network has seen.
 
     Args:
-        described: by the weights; `unseen` does not count.
-        folds: by networks of the same making, or by the weights themselves.
-        checkpoint: the weights.
-        settings: what the pictures depend on beside them.
+        folds: by networks of the same making as the weights, or by the weights themselves.
 
     Raises:
-        InputError: there are fewer than 50 masses seen, masses not seen, or pictures of other things.
+        InputError: there are fewer than 50 masses not seen, or of a fold masses seen or pictures of other things.
     """
     judged = (_distances(np.asarray(fold.unseen, dtype=float), _fit(fold)) for fold in folds if len(fold.unseen))
     apart = np.concatenate([np.empty((0, 2)), *judged])
@@ -150,8 +163,25 @@ def fit_unlikeness(
         raise InputError(f"{len(apart)} masses that the network has not seen; to say what is unusual takes {FEWEST}")
     ends = np.percentile(apart, [50, QUANTILE], axis=0)
     ends[1] = np.maximum(ends[1], ends[0] + 1e-3)
-    quantiles = np.quantile(_farthest(apart, ends), np.linspace(0, 1, POINTS))
-    return replace(_fit(described, digest(Path(checkpoint)), _told(settings)), ends=ends, quantiles=quantiles)
+    scale = Scale(ends, np.quantile(_farthest(apart, ends), np.linspace(0, 1, POINTS)))
+    return scale, _shares(apart, scale)
+
+
+def fit_unlikeness(
+    described: Described, scale: Scale, checkpoint: str | Path, settings: Mapping[str, Any]
+) -> Unlikeness:
+    """Fit the measure on the masses that some weights were trained on.
+
+    Args:
+        described: by the weights; `unseen` does not count.
+        scale: what `fit_scale` returns first.
+        checkpoint: the weights.
+        settings: what the pictures depend on beside them.
+
+    Raises:
+        InputError: there are fewer than 50 masses seen, or pictures of other things.
+    """
+    return replace(_fit(described, digest(Path(checkpoint)), _told(settings)), **scale._asdict())
 
 
 def unlikeness_path(checkpoint: str | Path) -> Path:

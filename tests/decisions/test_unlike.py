@@ -15,6 +15,7 @@ from monai_rescunet.core.result_names import MOST_USUAL
 from monai_rescunet.decisions.unlike import (
     Described,
     UnlikeTrainingd,
+    fit_scale,
     fit_unlikeness,
     load_unlikeness,
     save_unlikeness,
@@ -71,7 +72,7 @@ def described(look):
 
 @pytest.fixture
 def fitted(described, checkpoint):
-    return fit_unlikeness(described, [described], checkpoint, SETTINGS)
+    return fit_unlikeness(described, fit_scale([described])[0], checkpoint, SETTINGS)
 
 
 def test_pictures_like_those_of_training_are_seldom_flagged_and_spread_over_the_scale(fitted, look):
@@ -125,12 +126,12 @@ def test_a_malformed_file_is_refused(checkpoint):
 def test_few_pictures_are_refused(described, checkpoint, few, message):
     less = described._replace(**{few: getattr(described, few)[:20]})
     with pytest.raises(InputError, match=message):
-        fit_unlikeness(less, [less], checkpoint, SETTINGS)
+        fit_unlikeness(less, fit_scale([less])[0], checkpoint, SETTINGS)
 
 
 def test_a_network_that_has_seen_all_masses_has_no_scale_of_its_own(described, checkpoint):
     with pytest.raises(InputError, match="0 masses that the network has not seen"):
-        fit_unlikeness(described, [described._replace(unseen=described.unseen[:0])], checkpoint, SETTINGS)
+        fit_scale([described._replace(unseen=described.unseen[:0])])
 
 
 def test_masses_that_a_network_knows_by_heart_do_not_make_others_unusual(described, checkpoint):
@@ -138,7 +139,7 @@ def test_masses_that_a_network_knows_by_heart_do_not_make_others_unusual(describ
     closer = described._replace(
         trained=described.trained.mean(axis=0) + 0.7 * (described.trained - described.trained.mean(axis=0))
     )
-    fitted = fit_unlikeness(closer, [closer], checkpoint, SETTINGS)
+    fitted = fit_unlikeness(closer, fit_scale([closer])[0], checkpoint, SETTINGS)
     assert (fitted(closer.unseen) > MOST_USUAL).mean() <= 0.02
     assert (fitted(closer.trained) > MOST_USUAL).mean() < 0.01
 
@@ -148,7 +149,9 @@ def test_what_looks_like_masses_is_told_from_them_once_others_were_shown(describ
         return look(blobs(seed, 100) + 0.02 * torch.sin(torch.arange(64) * torch.pi / 2))
 
     shown = described._replace(odd=striped(6))
-    before, after = (fit_unlikeness(each, [each], checkpoint, SETTINGS)(striped(7)) for each in (described, shown))
+    before, after = (
+        fit_unlikeness(each, fit_scale([each])[0], checkpoint, SETTINGS)(striped(7)) for each in (described, shown)
+    )
     assert (before > MOST_USUAL).mean() < 0.5
     assert (after > MOST_USUAL).mean() > 0.9
 
