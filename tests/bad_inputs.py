@@ -49,6 +49,19 @@ BOX = "--box=30,30,70,80"
 Command = list[str]
 
 
+BREAST = (np.hypot(*(np.mgrid[-60:60, :100] * np.array([1, 0.9])[:, None, None])) < 50) * 150
+
+
+def searches(pixels: np.ndarray) -> Callable[[Path], Command]:
+    """Return a case: an image without a box, and a good one after it."""
+
+    def case(folder: Path) -> Command:
+        images = [write_mammogram(folder / "bad.dcm", pixels), write_mammogram(folder / "good.dcm", BREAST)]
+        return ["predict", *map(str, images), "--out", str(folder / "out")]
+
+    return case
+
+
 def predicts(write: Callable[[Path], object], name: str) -> Callable[[Path], Command]:
     """Return a case: an image that `write` makes, and a good one after it."""
 
@@ -181,6 +194,8 @@ CASES: dict[str, Callable[[Path], Command]] = {
     ),
     "a lookup table cut off": predicts(cut_table, "bad.dcm"),
     "a NIfTI mask that lies elsewhere than its image": infers_elsewhere,
+    "a picture without a breast, and no box": searches(np.full((120, 100), 800)),
+    "inverted greys, and no box": searches(255 - BREAST),
     "a box outside the image": lambda folder: [
         "predict",
         str(write_mammogram(folder / "good.dcm", PIXELS)),

@@ -110,7 +110,7 @@ def test_the_command_keeps_no_outlines_in_memory(tmp_path, write_png, monkeypatc
         SaveMassResults, "_complete", lambda handler, engine: (handlers.append(handler), complete(handler, engine))
     )
     image = write_png(np.random.default_rng(0).integers(0, 255, (60, 50)).astype(np.uint8))
-    result = run("predict", str(image), "--out", str(tmp_path / "out"))
+    result = run("predict", str(image), "--crop", "--out", str(tmp_path / "out"))
     assert result.exit_code == 0, result.exception
     assert (handlers[0].written, handlers[0].found) == (1, [])
 

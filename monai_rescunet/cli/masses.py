@@ -60,8 +60,8 @@ def predict(
         typer.Option(
             min=0,
             max=1,
-            help="Least confidence of a finding. If left out, the bundle's, for one false finding an image: on "
-            "held-out mammograms it found 0.68 (0.66 to 0.72) of the masses with 1.00 (0.94 to 1.06) false findings.",
+            help="Least confidence of a finding. If left out, the bundle's, for one false finding an image: with so "
+            "many, 0.68 (0.66 to 0.72) of the masses of held-out mammograms were found.",
         ),
     ] = None,
     max_findings: Annotated[int | None, typer.Option(min=1, help="Findings of an image at most; likewise.")] = None,

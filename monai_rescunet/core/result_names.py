@@ -15,9 +15,12 @@ __all__ = [
     "DICOM_SUFFIXES",
     "LABEL_SUFFIXES",
     "MOST_USUAL",
+    "PAGE",
     "RESULT_MARK",
     "RESULT_SUFFIXES",
+    "SETTINGS",
     "TABLE",
+    "THUMBNAILS",
     "has_result_mark",
     "is_result_name",
     "is_result_table",
@@ -26,17 +29,25 @@ __all__ = [
 
 COLUMNS = (
     "image", "mass", "box", "found", "decision", "score", "probability", "unlike_training", "lambda1", "lambda2",
-    "area_px", "area_mm2", "spacing_source", "dice", "label_map",
+    "area_px", "area_mm2", "spacing_source", "dice", "label_map", "asked",
 )  # fmt: skip
 """Of `results.csv`, in their order; docs/train.md says what each means."""
 
-EARLIER_COLUMNS = (tuple(name for name in COLUMNS if name not in ("found", "unlike_training", "label_map")),)
+EARLIER_COLUMNS = (
+    tuple(name for name in COLUMNS if name not in ("found", "unlike_training", "label_map", "asked")),
+    tuple(name for name in COLUMNS if name != "asked"),
+)
 """Of tables that earlier versions wrote: known as results, never written to."""
 
 MOST_USUAL = 0.99
 """A mass is unlike those of training, and its row is to be read with care, where `unlike_training` is above it."""
 
 TABLE = "results.csv"
+SETTINGS = "results_settings.json"
+"""Lies beside the table and tells what its rows were made with."""
+PAGE = "index.html"
+THUMBNAILS = "thumbnails"
+"""Folder of the small pictures that the page shows, `<stem>.jpg`."""
 DICOM_SUFFIXES = {"seg": "_seg.dcm", "sr": "_sr.dcm", "cad": "_cad.dcm", "sc": "_sc.dcm"}
 """Of the DICOM results of an image, by the names that `dicom` has for them."""
 DICOM_MANUFACTURER = "monai_rescunet developers"
@@ -48,7 +59,8 @@ RESULT_SUFFIXES = (*LABEL_SUFFIXES, OVERLAY_SUFFIX, *DICOM_SUFFIXES.values())
 """How the names of all files that belong to an image end; before them stands the image's stem."""
 
 RESULT_MARK = "monai_rescunet result"
-"""Stands in the first kilobytes of each label map and overlay: a PNG's text chunk, a NIfTI's `aux_file`."""
+"""Stands in the first kilobytes of each label map, overlay, thumbnail and page: in a PNG's text chunk, a NIfTI's
+`aux_file`, a JPEG's comment, the page's generator."""
 
 SOURCE_DIGITS = 16  # that stand behind the mark and tell the image from those of its name in other folders
 HEAD_BYTES = 4096
@@ -60,7 +72,7 @@ def is_result_name(path: Path) -> bool:
 
 
 def has_result_mark(path: Path) -> bool:
-    """Return whether a file is a label map, an overlay or a DICOM result of inference, whatever it is called now."""
+    """Return whether a file is a picture, a page or a DICOM result of inference, whatever it is called now."""
     head = _head(path)
     if head[128:132] == b"DICM":
         return _manufacturer(path) == DICOM_MANUFACTURER

@@ -14,7 +14,8 @@ from monai.transforms import MapTransform
 from monai.utils import TransformBackends
 from torch import Tensor, nn
 
-from monai_rescunet.finding.frame import BreastFrame
+from monai_rescunet.core.errors import InputError
+from monai_rescunet.finding.frame import BreastFrame, air_is_bright
 from monai_rescunet.finding.placement import Placement
 from monai_rescunet.finding.proposals import Findings, ProposeMasses
 from monai_rescunet.finding.weights import load_finder_weights
@@ -38,7 +39,9 @@ class Finder:
         >>> import torch
         >>> from monai_rescunet.finding import Finder, FinderNet
         >>> finder = Finder(FinderNet((8, 16, 16)), frame_size=(64, 128), find_threshold=0.9)
-        >>> finder(torch.zeros(1, 300, 400)).findings
+        >>> breast = torch.zeros(1, 300, 400)
+        >>> breast[:, 180:, 50:350] = 1000 + 100 * torch.rand(120, 300)
+        >>> finder(breast).findings
         []
     """
 
@@ -64,15 +67,34 @@ class Finder:
             true_size: (columns, rows) of a picture that was stretched, before; see `BreastFrame`.
 
         Raises:
-            InputError: the weights are missing or damaged, or do not fit the network.
+            InputError: the weights are missing or damaged, or do not fit the network; the picture shows no breast, or
+                a white background instead of dark air.
         """
         network = self._ready()
         frame: MetaTensor = self.frame(image, true_size)
         placement, plain = Placement(*frame.meta["placement"]), frame.as_tensor()
+        self._require_mammogram(image, plain)
         batch = plain[None].to(self.device)
         with torch.inference_mode():
             logits = network(batch) if self.inferer is None else self.inferer(batch, network)
         return self.propose(logits[0], plain, placement)
+
+    def _require_mammogram(self, image: Tensor, frame: Tensor) -> None:
+        """Raise where "no mass found" would be said of a picture that was not really looked at."""
+        name = str(getattr(image, "meta", {}).get("filename_or_obj", "the image"))
+        remedy = "give the box of the mass, or say that the picture is a crop of one"
+        values = torch.nan_to_num(image[0].as_tensor() if isinstance(image, MetaTensor) else image[0]).float().cpu()
+        if air_is_bright(values):
+            raise InputError(
+                f"{name}: the background is white, and the finder expects bright tissue on dark air: the greys seem "
+                "to be inverted; correct them (in DICOM: Photometric Interpretation, or Pixel Intensity Relationship "
+                f"Sign), or {remedy}"
+            )
+        if not frame.any():
+            raise InputError(
+                f"{name}: the finder sees no breast; expected a mammogram, with a bright region that covers two "
+                f"hundredths of it at least: {remedy}"
+            )
 
     def _ready(self) -> nn.Module:
         """Return the network with its weights."""
@@ -116,7 +138,7 @@ class FindMassesd(MapTransform):
         """Return the entry with its masses.
 
         Raises:
-            InputError: the finder has to look and its weights are missing or damaged.
+            InputError: the finder has to look, and raises it.
         """
         d = dict(data)
         if d.get(self.masses_key) is None:

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.finding.placement import Placement
 
-__all__ = ["BreastFrame", "BreastFramed", "breast_mask"]
+__all__ = ["BreastFrame", "BreastFramed", "air_is_bright", "breast_mask"]
 
 LOOK = 192
 """Longer side of the small picture in which the breast is looked for, pixels."""
@@ -35,6 +35,10 @@ SCAN_ASPECT = 0.585
 """Width over height of a scanned film, the median of CBIS-DDSM's, where a stretched picture does not tell its own."""
 RIM = 0.03
 """Part of the picture at each end that does not count in them: white edges of films."""
+FRAME_OF_AIR, FRAME_WIDTH = 0.06, 4
+"""Where air is looked for: so far from the edges, part of the longer side, and so wide, pixels of the small picture."""
+WHITE, BLACK, MORE_WHITE = 0.9, 0.1, 0.2
+"""Of the range of percentiles 1 to 99; how much more of it is white than black where air is bright."""
 
 
 def breast_mask(image: Tensor) -> Tensor:
@@ -65,6 +69,27 @@ def breast_mask(image: Tensor) -> Tensor:
     if breast.mean() < LEAST_BREAST:
         breast = np.zeros_like(breast)
     return torch.from_numpy(breast)
+
+
+def air_is_bright(image: Tensor) -> bool:
+    """Return whether a mammogram's greys are inverted: a frame a little inside its edges is white rather than black.
+
+    Of 830 whole mammograms on film and digital, and crops of 1000 pixels, none is taken for inverted as it is (white
+    less black is at most -0.24 of the frame, 0.10 in crops), and each whole one is when inverted (at least 0.24).
+
+    Args:
+        image: `(columns, rows)`.
+    """
+    reduced = _reduce(image, LOOK).numpy()
+    low, high = np.percentile(reduced, [1, 99])
+    if not high > low:
+        return False
+    edge = max(1, round(FRAME_OF_AIR * max(reduced.shape)))
+    inside = (reduced[edge:-edge, edge:-edge] - low) / (high - low)
+    frame = np.ones(inside.shape, dtype=bool)
+    frame[FRAME_WIDTH:-FRAME_WIDTH, FRAME_WIDTH:-FRAME_WIDTH] = False
+    air = inside[frame]
+    return bool(air.size and (air > WHITE).mean() - (air < BLACK).mean() > MORE_WHITE)
 
 
 class BreastFrame(InvertibleTransform):

@@ -19,6 +19,7 @@ from monai_rescunet.core.result_names import DICOM_SUFFIXES, TABLE
 from monai_rescunet.data.datalists.lenient import ImageOfMasses, LeftOut, masses_of
 from monai_rescunet.handlers.dicom_files import dicom_contents, dicom_kinds
 from monai_rescunet.handlers.study_reports import StudyReports, done_in_whole_studies, share_of, studies_of
+from monai_rescunet.results.asked import asked_of
 from monai_rescunet.results.image_files import ImageResult, label_suffix, remove_stale, write_pictures
 from monai_rescunet.results.names import check_free, choose_stems, source_of, stem_of_label_map
 from monai_rescunet.results.page import write_page
@@ -56,7 +57,7 @@ class SaveMassResults(LeftOut):
         provenance: the versions of bundle and weights that they are signed with.
         finder: the versions that findings are signed with.
         settings: what the results depend on; rows of other settings are not put beside them.
-        resume: leave out images whose masses have their rows already.
+        resume: leave out images whose masses have their rows already, of the same places and of unchanged files.
         strict: raise the first error of writing.
         share: this run's number and their count, where several runs share the images; None: the processes that
             torchrun started do.
@@ -92,6 +93,7 @@ class SaveMassResults(LeftOut):
         self.written = 0
         self._table: ResultsTable | None = None
         self._stems: dict[str, str] = {}
+        self._asked: dict[str, str] = {}
         self._reports: StudyReports | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._waiting: list[Future[None]] = []
@@ -120,8 +122,9 @@ class SaveMassResults(LeftOut):
         todo = list(range(len(entries)))
         paths = [str(entry["image"]) for entry in entries]
         studies: list[Hashable] = studies_of(paths) if self.output_dir and "cad" in self.dicom else list(paths)
+        names = [relative_name(path, self.dataset_dir) for path in paths]
+        self._asked = {name: asked_of(entry, self.dataset_dir) for name, entry in zip(names, entries, strict=True)}
         if self.output_dir is not None:
-            names = [relative_name(path, self.dataset_dir) for path in paths]
             self._table = ResultsTable(self.output_dir, self.settings, (number, count))
             if self.share is None and number > 0:
                 idist.barrier()  # the first process puts the folder in order
@@ -154,7 +157,7 @@ class SaveMassResults(LeftOut):
         table.read(names)
         done: set[str] = set()
         if self.resume:
-            done = done_in_whole_studies(names, entries, studies, table.rows)
+            done = done_in_whole_studies(names, entries, studies, table.rows, self._asked)
         if done:
             table.check_settings()
         elif set(table.rows) - set(names):
@@ -180,7 +183,10 @@ class SaveMassResults(LeftOut):
             raise faults[0]
         self.leave_out([str(fault) for fault in faults])
         judged = [pair for pair in zip(image.masses, answers, strict=True) if "error" not in pair[1]]
-        rows = [mass_row(name, canvas.meta, mass, output, self.calibration, label_map) for mass, output in judged]
+        asked = self._asked[name]
+        rows = [
+            mass_row(name, canvas.meta, mass, output, self.calibration, label_map, asked) for mass, output in judged
+        ]
         if rows:
             self._finish(ImageResult(image.path, canvas, rows, [output["outline"] for _, output in judged]))
         else:
@@ -192,7 +198,8 @@ class SaveMassResults(LeftOut):
             self._failed(image.path)
             return
         canvas, name = image.entry["canvas"], relative_name(image.path, self.dataset_dir)
-        row = no_finding_row(name, canvas.meta, image.entry.get("found"), self._label_map(name, canvas.meta))
+        label_map, asked = self._label_map(name, canvas.meta), self._asked[name]
+        row = no_finding_row(name, canvas.meta, image.entry.get("found"), label_map, asked)
         self._finish(ImageResult(image.path, canvas, [row]))
 
     def _label_map(self, name: str, meta: Mapping[str, Any]) -> str | None:

@@ -54,8 +54,9 @@ def done_in_whole_studies(
     entries: Sequence[Mapping[str, Any]],
     studies: Sequence[Hashable],
     rows: Mapping[str, Sequence[Mapping[str, str]]],
+    asked: Mapping[str, str],
 ) -> set[str]:
-    """Return the images all of whose masses have a row, and of whose study all other images have theirs.
+    """Return the images all of whose masses have a row, of what is asked now, and of whose study all other images have.
 
     A report is written before its last image has rows, so that these have their report.
 
@@ -64,11 +65,13 @@ def done_in_whole_studies(
         entries: an image's masses each.
         studies: of the images.
         rows: of the table, by name.
+        asked: what is asked of each image, by name, see `asked_of`.
     """
     done = {}
     for name, entry in zip(names, entries, strict=True):
         masses = {str(mass.get("mass", 0)) for mass in entry.get("masses", ())}
-        done[name] = name in rows and masses <= {row["mass"] for row in rows[name]}
+        answered = {row["mass"] for row in rows.get(name, ()) if row["asked"] == asked[name]}
+        done[name] = bool(answered) and masses <= answered
     unfinished = {study for name, study in zip(names, studies, strict=True) if not done[name]}
     return {name for name, study in zip(names, studies, strict=True) if study not in unfinished}
 

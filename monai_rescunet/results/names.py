@@ -10,7 +10,9 @@ from pathlib import Path, PurePosixPath
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.result_names import (
     LABEL_SUFFIXES,
+    PAGE,
     RESULT_SUFFIXES,
+    THUMBNAILS,
     has_result_mark,
     marked_source,
 )
@@ -18,10 +20,10 @@ from monai_rescunet.data.readers.mammogram import image_stem
 
 __all__ = ["check_free", "choose_stems", "source_of", "stem_of_label_map"]
 
-MOST_BYTES = (
-    200  # of a stem: with suffix, and the ending of a file that is being written, below the 255 of file systems
-)
-DIGITS = 8  # of a hash in a name
+MOST_BYTES = 200
+"""Of a stem: with suffix, and the ending of a file that is being written, below the 255 of file systems."""
+DIGITS = 8
+"""Of a hash in a name."""
 
 
 def source_of(path: str | Path) -> str:
@@ -73,16 +75,23 @@ def check_free(folder: Path, files: Iterable[tuple[str, str]]) -> None:
         InputError: a file of a result's name lies there that is none, or that is another image's.
     """
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    _require_result(folder, PAGE)
     for stem, source in files:
+        if THUMBNAILS in there:
+            _require_result(folder, f"{THUMBNAILS}/{stem}.jpg")
         for suffix in RESULT_SUFFIXES:
             name = f"{stem}{suffix}"
             if name not in there:
                 continue
-            if not has_result_mark(folder / name):
-                raise InputError(f"{folder}: has {name}, which is no result of inference; choose another output folder")
+            _require_result(folder, name)
             owner = marked_source(folder / name)
             if owner is not None and owner != source:
                 raise InputError(f"{folder}: has {name} of another image already; choose another output folder")
+
+
+def _require_result(folder: Path, name: str) -> None:
+    if (folder / name).exists() and not has_result_mark(folder / name):
+        raise InputError(f"{folder}: has {name}, which is no result of inference; choose another output folder")
 
 
 def _only_once(names: Iterable[str]) -> set[str]:

@@ -16,13 +16,11 @@ from scipy import ndimage
 from monai_rescunet.core.classes import BENIGN, CLASS_VALUES, COLOURS, MALIGNANT, NO_FINDING, UNDECIDED
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import write_atomically
-from monai_rescunet.core.result_names import LABEL_SUFFIXES, MOST_USUAL, RESULT_MARK, TABLE
+from monai_rescunet.core.result_names import LABEL_SUFFIXES, MOST_USUAL, PAGE, RESULT_MARK, TABLE, THUMBNAILS
 from monai_rescunet.results.overlay import coloured_strips
 
-__all__ = ["PAGE", "save_thumbnail", "write_page"]
+__all__ = ["save_thumbnail", "write_page"]
 
-PAGE = "index.html"
-THUMBNAILS = "thumbnails"
 THUMBNAIL_SIDE = 480  # pixels: sharp on a phone's screen at half the size
 ROWS = 64  # of the thumbnail's first size that are made at once
 IMAGE_SUFFIXES = (".nii.gz", ".dcm", ".dicom", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm")
@@ -77,6 +75,7 @@ def write_page(output_dir: str | Path) -> Path:
     template = environment.from_string(files(__package__).joinpath("page.html.jinja").read_text(encoding="utf-8"))
     html = template.render(
         data={"images": images, "numbers": numbers, "words": words, "most_usual": MOST_USUAL},
+        mark=RESULT_MARK,
         images=len(images),
         masses=int((table["decision"] != NO_FINDING).sum()),
         colours={

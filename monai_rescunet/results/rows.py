@@ -26,6 +26,7 @@ def mass_row(
     output: Mapping[str, Any],
     calibration: Callable[[float], float] | None,
     label_map: str | None,
+    asked: str,
 ) -> dict[str, Any]:
     """Return the row of a mass.
 
@@ -37,6 +38,7 @@ def mass_row(
         output: the mass after it: `result` and `outline`.
         calibration: gives the probability of malignancy of a score; None tells none.
         label_map: name of the label map's file.
+        asked: see `asked_of`.
     """
     result, outline = output["result"], output["outline"]
     told = {
@@ -55,11 +57,14 @@ def mass_row(
         "spacing_source": meta["spacing_source"],
         "dice": _dice(outline, entry["label"]) if entry.get("label") is not None else None,
         "label_map": label_map,
+        "asked": asked,
     }
     return {name: told[name] for name in COLUMNS}
 
 
-def no_finding_row(image: str, meta: Mapping[str, Any], found: float | None, label_map: str | None) -> dict[str, Any]:
+def no_finding_row(
+    image: str, meta: Mapping[str, Any], found: float | None, label_map: str | None, asked: str
+) -> dict[str, Any]:
     """Return the row of an image in which nothing was found: it has no class and no score.
 
     Args:
@@ -67,8 +72,9 @@ def no_finding_row(image: str, meta: Mapping[str, Any], found: float | None, lab
         meta: its metadata.
         found: the highest confidence that was seen.
         label_map: name of the label map's file, which is empty.
+        asked: see `asked_of`.
     """
-    told = {"image": image, "mass": 0, "found": found, "decision": NO_FINDING, "label_map": label_map}
+    told = {"image": image, "mass": 0, "found": found, "decision": NO_FINDING, "label_map": label_map, "asked": asked}
     return {name: {**told, "spacing_source": meta["spacing_source"]}.get(name) for name in COLUMNS}
 
 

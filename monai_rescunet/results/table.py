@@ -15,13 +15,11 @@ from filelock import FileLock, Timeout
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import write_atomically
-from monai_rescunet.core.result_names import COLUMNS, TABLE, is_result_table
+from monai_rescunet.core.result_names import COLUMNS, SETTINGS, TABLE, is_result_table
 from monai_rescunet.results.rows import written_cells
 
-__all__ = ["SETTINGS", "ResultsTable"]
+__all__ = ["ResultsTable"]
 
-SETTINGS = "results_settings.json"
-"""Lies beside the table and tells what its rows were made with."""
 PARTS = "results.part*.csv"
 Cells = dict[str, str]
 
@@ -77,7 +75,7 @@ class ResultsTable:
             images: those of this run, in the order in which their rows are to stand.
 
         Raises:
-            InputError: the table is not one of this version's results.
+            InputError: the table is not one of this version's results, or the settings are somebody else's.
         """
         self._order = list(images)
         if self.path.exists() and _columns(self.path) != COLUMNS:
@@ -86,6 +84,12 @@ class ResultsTable:
         self.rows = {}
         for path in [self.path, *sorted(self.folder.glob(PARTS), key=lambda part: part.stat().st_mtime_ns)]:
             self.rows |= _read(path)  # what was written later says more of its image
+        then = _settings_in(self.folder)
+        foreign = then is None or (then and not then.keys() & self.settings.keys())
+        if foreign and not self.path.exists() and (self.folder / SETTINGS).exists():
+            raise InputError(
+                f"{self.folder}: has {SETTINGS}, which is no result of inference; choose another output folder"
+            )
 
     def check_settings(self, ignored: Iterable[str] = ()) -> None:
         """Refuse to put rows of other settings beside those that are there.
@@ -96,14 +100,12 @@ class ResultsTable:
         Raises:
             InputError: the settings differ, or nobody knows those of the rows that are there.
         """
-        path = self.folder / SETTINGS
-        try:
-            then = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        then = _settings_in(self.folder)
+        if then is None:
             raise InputError(
                 f"{self.folder}: has results, and {SETTINGS} does not tell what they were made with; choose another "
                 "output folder"
-            ) from error
+            )
         compared = {name for name in {**then, **self.settings} if name not in set(ignored)}
         changes = [
             f"{name} is {self.settings.get(name)}, there {then.get(name)}"
@@ -188,6 +190,15 @@ class ResultsTable:
         )
         for part in self.folder.glob(PARTS):
             part.unlink()
+
+
+def _settings_in(folder: Path) -> dict[str, Any] | None:
+    """Return what the settings of a folder say; None where there are none, or they cannot be read."""
+    try:
+        said = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return said if isinstance(said, dict) else None
 
 
 def _read(path: Path) -> dict[str, list[Cells]]:

@@ -28,7 +28,7 @@ def three_masses() -> list[dict[str, Any]]:
 def mammogram(tmp_path):
     """Write a mammogram with a patient, a study and no plane; attributes by keyword."""
 
-    def write(name: str = "mammogram.dcm", **attributes: Any) -> Path:
+    def write(name: str = "mammogram.dcm", pixels: np.ndarray = PIXELS, **attributes: Any) -> Path:
         study = {
             "StudyInstanceUID": generate_uid(),
             "SeriesInstanceUID": generate_uid(),
@@ -41,7 +41,7 @@ def mammogram(tmp_path):
             "ReferringPhysicianName": "",
             "PatientOrientation": ["A", "FR"],
         }
-        return write_mammogram(tmp_path / name, PIXELS, **{**study, **attributes})
+        return write_mammogram(tmp_path / name, pixels, **{**study, **attributes})
 
     return write
 

@@ -56,16 +56,34 @@ def test_stretched_picture_gives_boxes_of_the_stored_pixels():
     assert told.box == pytest.approx(expected, abs=12)
 
 
-@pytest.mark.parametrize(
-    "image",
-    [mammogram(mass=False), torch.zeros(1, 300, 400), torch.full((1, 300, 400), 7), torch.full((1, 60, 50), torch.nan)],
-    ids=["no mass", "black", "one value", "no number"],
-)
-def test_nothing_is_found_where_nothing_is(image):
-    said = finder()(image)
+def test_nothing_is_found_where_nothing_is():
+    said = finder()(mammogram(mass=False))
 
     assert said.findings == []
     assert 0 <= said.highest < 0.5
+
+
+@pytest.mark.parametrize(
+    "image",
+    [torch.zeros(1, 300, 400), torch.full((1, 300, 400), 7), torch.full((1, 60, 50), torch.nan), torch.ones(1, 1, 1)],
+    ids=["black", "one value", "no number", "one pixel"],
+)
+def test_a_picture_without_a_breast_is_refused_and_not_called_free_of_masses(image):
+    with pytest.raises(InputError, match="sees no breast"):
+        finder()(image)
+
+
+@pytest.mark.parametrize("flips", FLIPS.values(), ids=FLIPS)
+@pytest.mark.parametrize("mass", [True, False])
+def test_inverted_greys_are_refused(mass, flips):
+    image = mammogram(mass=mass).flip(flips)
+    with pytest.raises(InputError, match="the background is white"):
+        finder()(image.max() - image)
+
+
+def test_a_breast_that_fills_the_picture_is_not_taken_for_inverted():
+    tissue = mammogram()[:, 10:130, 120:300]
+    assert finder()(tissue).highest > 0
 
 
 def test_labels_and_film_edges_are_no_masses():

@@ -44,6 +44,22 @@ def test_a_users_own_table_is_not_written_to(tmp_path, write_png):
     assert (tmp_path / "results.csv").read_text() == own
 
 
+@pytest.mark.parametrize("name", ["index.html", "thumbnails/x.jpg", "results_settings.json"])
+def test_a_page_a_picture_or_settings_of_somebody_else_are_not_written_over(name, tmp_path, write_png):
+    own = tmp_path / "out" / name
+    own.parent.mkdir(parents=True)
+    own.write_text('{"mine": 1}')
+    with pytest.raises(InputError, match=f"has {name}, which is no result of inference"):
+        save(tmp_path / "out", (write_png(GREY, "x.png"), A_MASS), settings={"kappa": 0.3})
+    assert own.read_text() == '{"mine": 1}'
+
+
+def test_a_folder_of_results_may_be_written_to_again(tmp_path, write_png):
+    for _ in range(2):
+        save(tmp_path / "out", (write_png(GREY, "x.png"), A_MASS), settings={"kappa": 0.3})
+    assert (tmp_path / "out" / "index.html").is_file()
+
+
 def test_runs_into_one_folder_share_a_table_in_which_an_image_judged_anew_is_replaced(tmp_path, write_png):
     a, b, c = (write_png(GREY, name) for name in ("a.png", "b.png", "c.png"))
     out = tmp_path / "out"
@@ -82,6 +98,29 @@ def test_resuming_leaves_out_what_is_done_and_does_what_is_not(tmp_path, write_p
     assert again.written == 0
     with pytest.raises(InputError, match=r"other settings \(kappa is 0\.5, there 0\.3\)"):
         save(out, *((path, A_MASS) for path in paths), settings={"kappa": 0.5}, resume=True)
+
+
+def test_resuming_judges_anew_what_is_asked_otherwise(tmp_path, write_png):
+    """Or the class of one box would be told of another."""
+    paths = {name: write_png(GREY, f"{name}.png") for name in ("box", "file", "looked", "same")}
+    folder = tmp_path / "out"
+
+    first = SaveMassResults(folder, dataset_dir=tmp_path)
+    entries = [{"image": str(path), "masses": [{"mass": 0, "box": [1, 2, 30, 40]}]} for path in paths.values()]
+    first.select(entries)
+    for path in paths.values():
+        state = SimpleNamespace(batch=ImageOfMasses(loaded(path), [{"mass": 0, **A_MASS[0]}]), output=[A_MASS[1]])
+        first._update(SimpleNamespace(state=state))
+    first._complete(SimpleNamespace())
+    assert len(table(folder)) == 4
+
+    Image.fromarray(255 - GREY).save(paths["file"])
+    again = SaveMassResults(folder, dataset_dir=tmp_path, resume=True)
+    entries[0]["masses"] = [{"mass": 0, "box": [1, 2, 30, 41]}]
+    del entries[2]["masses"]
+    assert [Path(entries[index]["image"]).stem for index in again.select(entries)] == ["box", "file", "looked"]
+    again.close()
+    assert table(folder).image.tolist() == ["same.png"]
 
 
 def test_an_image_of_the_same_name_from_another_folder_is_not_written_over(tmp_path, write_png):

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from dicom_files import write_mammogram
 from monai.bundle import run
 from PIL import Image
 
 from monai_rescunet import InputError, predict
 from monai_rescunet.core.bundle_root import bundle_root
+from monai_rescunet.core.errors import LeftOutError
 from monai_rescunet.data import group_by_image
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "mammograms"
@@ -64,6 +66,22 @@ def test_what_lies_under_the_threshold_is_no_finding_and_has_no_class(tmp_path):
 def test_nothing_is_found_in_an_empty_breast(empty):
     (none,) = predict(empty)
     assert none["decision"] == "no finding"
+
+
+@pytest.mark.parametrize(("picture", "said"), [("blank", "sees no breast"), ("inverted", "background is white")])
+def test_what_cannot_be_searched_is_left_out_and_failed_in_the_report(picture, said, tmp_path):
+    mammogram = np.asarray(Image.open(EXAMPLES / PLAIN).convert("L")).astype(np.uint16)
+    path = write_mammogram(
+        tmp_path / "bad.dcm", np.full_like(mammogram, 800) if picture == "blank" else 255 - mammogram
+    )
+    good = write_mammogram(tmp_path / "good.dcm", mammogram)
+    with pytest.raises(LeftOutError, match=rf"bad\.dcm: .*{said}") as told:
+        predict([path, good], out=tmp_path / "out", dicom=["cad"], find_threshold=0.1)
+    assert {Path(row["image"]).name for row in told.value.results} == {"good.dcm"}
+    with pytest.raises(InputError, match=said):
+        predict(path, out=tmp_path / "alone", dicom=["cad"])
+    assert not (tmp_path / "alone" / "bad_cad.dcm").exists()
+    assert predict(path, box=[305, 276, 368, 321])[0]["decision"]  # a box says where to look
 
 
 def test_at_most_so_many_findings_the_surest_first():
