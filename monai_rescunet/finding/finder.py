@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,16 @@ from torch import Tensor, nn
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.finding.frame import BreastFrame, air_is_bright
 from monai_rescunet.finding.placement import Placement
-from monai_rescunet.finding.proposals import Findings, ProposeMasses
+from monai_rescunet.finding.proposals import Finding, Findings, ProposeMasses
 from monai_rescunet.finding.weights import load_finder_weights
+from monai_rescunet.transforms.boxes import check_point
 
 __all__ = ["FindMassesd", "Finder"]
+
+logger = logging.getLogger(__name__)
+
+AT_POINTS: dict[str, Any] = {"find_threshold": 0.02, "max_findings": 50}
+"""Of proposals among which that round a point is chosen: somebody says that there is a mass."""
 
 
 class Finder:
@@ -57,6 +64,7 @@ class Finder:
         self.network, self.checkpoint = network, checkpoint
         self.inferer, self.device = inferer, torch.device(device)
         self.frame, self.propose = BreastFrame(frame_size), ProposeMasses(**proposals)
+        self.propose_at = ProposeMasses(**{**proposals, **AT_POINTS})
 
     def __call__(self, image: Tensor, true_size: Sequence[float] | None = None) -> Findings:
         """Return the findings, the surest first, and the highest confidence seen.
@@ -70,14 +78,44 @@ class Finder:
             InputError: the weights are missing or damaged, or do not fit the network; the picture shows no breast, or
                 a white background instead of dark air.
         """
+        logits, frame, placement = self._look(image, true_size)
+        self._require_mammogram(image, frame)
+        return self.propose(logits, frame, placement)
+
+    def at(
+        self, image: Tensor, points: Sequence[Sequence[float]], true_size: Sequence[float] | None = None
+    ) -> list[Finding | None]:
+        """Return, for each point in a mass, the surest proposal that holds it, however unsure; None where none does.
+
+        Args:
+            image: as for a call; a picture that is no mammogram has no proposals.
+            points: `[x, y]` each, pixels of the stored image; what is no point in it has none either.
+            true_size: as for a call.
+
+        Raises:
+            InputError: the weights are missing or damaged, or do not fit the network.
+        """
+        proposals = self.propose_at(*self._look(image, true_size)).findings
+
+        def around(point: Sequence[float]) -> Finding | None:
+            try:
+                x, y = check_point(point, tuple(image.shape[1:]))
+            except InputError:  # whoever crops the region tells of it
+                return None
+            held = (each for each in proposals if each.box[0] <= x < each.box[2] and each.box[1] <= y < each.box[3])
+            return next(held, None)
+
+        return [around(point) for point in points]
+
+    def _look(self, image: Tensor, true_size: Sequence[float] | None) -> tuple[Tensor, Tensor, Placement]:
+        """Return the network's maps, the frame that they are of, and where it lies in the image."""
         network = self._ready()
         frame: MetaTensor = self.frame(image, true_size)
         placement, plain = Placement(*frame.meta["placement"]), frame.as_tensor()
-        self._require_mammogram(image, plain)
         batch = plain[None].to(self.device)
         with torch.inference_mode():
             logits = network(batch) if self.inferer is None else self.inferer(batch, network)
-        return self.propose(logits[0], plain, placement)
+        return logits[0], plain, placement
 
     def _require_mammogram(self, image: Tensor, frame: Tensor) -> None:
         """Raise where "no mass found" would be said of a picture that was not really looked at."""
@@ -112,8 +150,9 @@ class FindMassesd(MapTransform):
     """Dictionary form of `Finder`: gives an entry without a list of masses those that are found in its mammogram.
 
     Each has `mass`, its number, the surest being 0, `box`, and `found`, the finder's confidence. The entry's own
-    `found` is the highest confidence that was seen, also where the list stays empty. An entry that has its masses stays
-    as it is.
+    `found` is the highest confidence that was seen, also where the list stays empty. Of an entry that has its masses,
+    one that is told by a point alone gets the `box` of the surest proposal that holds the point; the others stay as
+    they are.
 
     Args:
         keys: the mammogram, whole, `(C, columns, rows)`.
@@ -141,7 +180,9 @@ class FindMassesd(MapTransform):
             InputError: the finder has to look, and raises it.
         """
         d = dict(data)
-        if d.get(self.masses_key) is None:
+        if d.get(self.masses_key) is not None:
+            d[self.masses_key] = self._with_boxes(d)
+        else:
             said = self.finder(d[self.first_key(d)], d.get(self.true_size_key))
             d[self.masses_key] = [
                 {"mass": number, "box": list(box), "found": confidence}
@@ -149,3 +190,22 @@ class FindMassesd(MapTransform):
             ]
             d["found"] = said.highest
         return d
+
+    def _with_boxes(self, d: Mapping[Hashable, Any]) -> list[dict[str, Any]]:
+        """Return an entry's masses, those with a point alone with a box where a proposal holds it."""
+        masses = list(d[self.masses_key])
+        pointed = [n for n, mass in enumerate(masses) if mass.get("point") is not None and mass.get("box") is None]
+        if not pointed:
+            return masses
+        image = d[self.first_key(d)]
+        found = self.finder.at(image, [masses[n]["point"] for n in pointed], d.get(self.true_size_key))
+        for n, finding in zip(pointed, found, strict=True):
+            if finding is not None:
+                masses[n] = {**masses[n], "box": list(finding.box)}
+            else:
+                logger.warning(
+                    "%s: the finder sees no mass round the point %s, which is looked at in a window of one size: the "
+                    "outline may be much too large; a box says more",
+                    getattr(image, "meta", {}).get("filename_or_obj", "the image"), masses[n]["point"],
+                )  # fmt: skip
+        return masses

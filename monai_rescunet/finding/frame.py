@@ -74,7 +74,7 @@ def breast_mask(image: Tensor) -> Tensor:
 def air_is_bright(image: Tensor) -> bool:
     """Return whether a mammogram's greys are inverted: a frame a little inside its edges is white rather than black.
 
-    Of 830 whole mammograms on film and digital, and crops of 1000 pixels, none is taken for inverted as it is (white
+    Of 830 whole mammograms, film and digital, and 103 crops of 1000 pixels none is taken for inverted as it is (white
     less black is at most -0.24 of the frame, 0.10 in crops), and each whole one is when inverted (at least 0.24).
 
     Args:

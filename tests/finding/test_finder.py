@@ -73,6 +73,32 @@ def test_a_picture_without_a_breast_is_refused_and_not_called_free_of_masses(ima
         finder()(image)
 
 
+def test_a_point_in_a_mass_gets_the_box_round_it_however_unsure():
+    image = mammogram()
+    (known,) = finder()(image).findings
+    middle = [(MASS[0] + MASS[2]) / 2, (MASS[1] + MASS[3]) / 2]
+    inside, outside, nowhere, broken = finder(find_threshold=1.0).at(
+        image, [middle, [30.0, 210.0], [900.0, 3.0], [float("nan"), 2.0]]
+    )
+    assert inside == known
+    assert outside is nowhere is broken is None
+    assert finder().at(torch.zeros(1, 300, 400), [[10, 10]]) == [None]
+
+
+def test_dictionary_form_gives_boxes_to_masses_that_have_points_alone(caplog):
+    image, middle = mammogram(), [(MASS[0] + MASS[2]) / 2, (MASS[1] + MASS[3]) / 2]
+    masses = [
+        {"mass": 0, "point": middle},
+        {"mass": 1, "point": middle, "box": [1, 2, 3, 4]},
+        {"mass": 2, "point": [30, 210]},
+    ]
+    first, second, third = FindMassesd("image", finder())({"image": image, "masses": masses})["masses"]
+    assert first["box"] == pytest.approx(MASS, abs=6)
+    assert "found" not in first
+    assert (second, third) == tuple(masses[1:])
+    assert "no mass round the point [30, 210]" in caplog.text
+
+
 @pytest.mark.parametrize("flips", FLIPS.values(), ids=FLIPS)
 @pytest.mark.parametrize("mass", [True, False])
 def test_inverted_greys_are_refused(mass, flips):

@@ -98,6 +98,16 @@ def test_a_finding_goes_the_way_of_a_box_that_a_person_gives():
     assert given["score"] == pytest.approx(found["score"], abs=0.02)
 
 
+def test_a_point_in_a_mass_is_outlined_as_its_box_is(known):
+    mass = known.loc[PLAIN]
+    (pointed,) = predict(EXAMPLES / PLAIN, point=[(mass.x_min + mass.x_max) / 2, (mass.y_min + mass.y_max) / 2])
+    (boxed,) = predict(EXAMPLES / PLAIN, box=[mass.x_min, mass.y_min, mass.x_max, mass.y_max])
+    assert pointed["found"] is None
+    assert pointed["decision"] == boxed["decision"]
+    together = pointed["mask"] & boxed["mask"]
+    assert 2 * together.sum() / (pointed["mask"].sum() + boxed["mask"].sum()) > 0.6
+
+
 def test_without_the_finders_weights_a_mammogram_is_refused_and_a_box_is_not(tmp_path):
     missing = {"finder_checkpoint": str(tmp_path / "none.pt")}
     with pytest.raises(InputError, match=r"none\.pt: there is no such file"):
