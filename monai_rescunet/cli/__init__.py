@@ -16,7 +16,7 @@ from monai_rescunet.cli.label import label_app
 from monai_rescunet.cli.masses import predict, show
 from monai_rescunet.cli.phantom import phantom
 from monai_rescunet.cli.prepare import prepare
-from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.errors import InputError, input_error_behind
 
 __all__ = ["app", "main"]
 
@@ -37,8 +37,11 @@ def main() -> None:
     logging.getLogger("ignite").setLevel(logging.CRITICAL)  # an engine logs the error that is told below
     try:
         app()
-    except InputError as error:
-        sys.exit(f"monai-rescunet: {error}")
+    except (InputError, RuntimeError) as error:
+        fault = input_error_behind(error)  # MONAI wraps what a transform raises
+        if fault is None:
+            raise
+        sys.exit(f"monai-rescunet: {fault}")
 
 
 def _version(show: bool) -> None:

@@ -21,10 +21,15 @@ def calibrate(
     fold: Annotated[str, typer.Option(help="One fold of the datalist.")] = "all",
 ) -> None:
     """Fit the Otsu levels and the probability to a site's own labelled masses; the weights stay as they are."""
-    from monai_rescunet.decisions.calibration import write_calibration
+    from monai_rescunet.core.errors import InputError
+    from monai_rescunet.decisions.calibration import require_replaceable, write_calibration
     from monai_rescunet.decisions.site import interval, site_figures
     from monai_rescunet.inference.site import calibrate_on, plot_reliability
 
+    require_replaceable(out)
+    plot = out.with_name(f"{out.stem}_reliability.png")
+    if plot.exists() and not out.exists():
+        raise InputError(f"{plot}: is there already and is not written over; name another file, or remove it")
     found = calibrate_on(data, datalist, checkpoint, fold)
     masses = found.masses
     table = Table("", "before", "after, nested")
@@ -45,5 +50,5 @@ def calibrate(
         f"{len(masses)} masses of {masses.case.nunique()} cases, {malignant} malignant; 95 % intervals over cases; "
         f"levels {list(found.calibration.levels or ())}"
     )
-    picture = plot_reliability(masses, out.with_name(f"{out.stem}_reliability.png"))
+    picture = plot_reliability(masses, plot)
     console.print(f"wrote {out}" + (f" and {picture}" if picture else "; the reliability plot needs matplotlib"))

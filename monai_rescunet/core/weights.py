@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import shorten
 
 import torch
 from torch import nn
@@ -10,6 +11,9 @@ from torch import nn
 from monai_rescunet.core.errors import InputError
 
 __all__ = ["load_weights"]
+
+MOST_TOLD = 200
+"""Letters of what torch says of weights that do not fit: it names every tensor."""
 
 
 def load_weights(network: nn.Module, path: str | Path, written_by: str = "train.yaml with the same network") -> None:
@@ -35,7 +39,8 @@ def load_weights(network: nn.Module, path: str | Path, written_by: str = "train.
         network.load_state_dict(state)
     except (RuntimeError, TypeError, AttributeError) as error:
         lines = str(error).strip().splitlines()
+        reason = shorten(lines[min(1, len(lines) - 1)], MOST_TOLD, placeholder=" ...")
         raise InputError(
-            f"{path}: are not the weights of this {type(network).__name__} ({lines[min(1, len(lines) - 1)].strip()}); "
+            f"{path}: are not the weights of this {type(network).__name__} ({reason}); "
             f"expected those that {written_by} wrote"
         ) from error

@@ -21,6 +21,7 @@ __all__ = [
     "calibration_path",
     "fit_calibration",
     "load_calibration",
+    "require_replaceable",
     "save_calibration",
     "write_calibration",
 ]
@@ -134,6 +135,24 @@ def write_calibration(calibration: Calibration, path: str | Path) -> Path:
     told = {name: value for name, value in asdict(calibration).items() if value is not None}
     write_atomically(Path(path), json.dumps(told, indent=1) + "\n")
     return Path(path)
+
+
+def require_replaceable(path: str | Path) -> None:
+    """Refuse to write a calibration over what is none.
+
+    Raises:
+        InputError: another file, or a folder, lies there.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name the file to write in it")
+    if path.exists():
+        try:
+            _read(path)
+        except InputError:
+            raise InputError(
+                f"{path}: is there already, is no calibration and is not written over; name another file, or remove it"
+            ) from None
 
 
 def load_calibration(

@@ -17,7 +17,15 @@ from torch import Tensor
 from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.weights import load_weights
-from monai_rescunet.data import DrawContourd, LoadMassROId, MammogramReader, read_datalist, split_by_fold
+from monai_rescunet.data import (
+    DrawContourd,
+    LoadMassROId,
+    MammogramReader,
+    read_datalist,
+    require_entries,
+    split_by_fold,
+)
+from monai_rescunet.data.datalists.entries import has_mass
 from monai_rescunet.decisions.changes import CHANGES, Change
 from monai_rescunet.networks import FeatureTap
 from monai_rescunet.transforms import CropMassROId, NormalizeTone, ToDiscriminativeMapd, ToLabelMapd
@@ -63,7 +71,8 @@ def answers(
 
     Args:
         dataset_dir: folder that the datalist's paths are relative to.
-        datalist: as `monai-rescunet prepare` writes it; every mass with its class.
+        datalist: as `monai-rescunet prepare` writes it; every mass with its class. Images without a mass are passed
+            over.
         checkpoint: the weights.
         changes: of the regions, each judged anew.
         truth: crop the masks as well.
@@ -72,7 +81,7 @@ def answers(
         overrides: values of the inference config: `fold`, `amp`, ...
 
     Raises:
-        InputError: a mass has no class, or a file cannot be read.
+        InputError: there is no mass, or one has no class or no place, or a file cannot be read.
     """
     root = bundle_root() if bundle is None else Path(bundle).absolute()
     parser = ConfigParser(ConfigParser.load_config_file(str(root / "configs" / "inference.yaml")))
@@ -89,6 +98,8 @@ def answers(
     to_map = ToDiscriminativeMapd("pred", levels=parser.get_parsed_content("levels"))
     section, fold = parser.get_parsed_content("section"), parser.get_parsed_content("fold")
     entries = split_by_fold(read_datalist(datalist, dataset_dir, section, masks=truth), fold)[1]
+    entries = [entry for entry in entries if has_mass(entry)]
+    require_entries(entries, "judge", datalist, dataset_dir, section, fold)
     if most is not None:
         entries = _drawn(entries, most)
     for entry in entries:
@@ -115,7 +126,7 @@ def answers(
         entries,
         {name: torch.stack(each) for name, each in maps.items()},
         {name: torch.cat(each) for name, each in features.items()},
-        torch.stack(masks) if masks else torch.empty(0),
+        torch.stack(masks) if truth else torch.empty(0),
         parser.get_parsed_content("scored"),
         parser.get_parsed_content("pictured"),
     )

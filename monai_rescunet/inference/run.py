@@ -40,7 +40,7 @@ def predict(
         images: one mammogram or several: PNG, JPEG, TIFF, PGM, DICOM, NIfTI.
         box: `[x_min, y_min, x_max, y_max]` round the mass, pixels, x the column, 0-based, max exclusive; or a list of
             them, one mass each. With several images every image gets the same boxes.
-        point: `[x, y]` in the mass, or a list of them; a box says more.
+        point: `[x, y]` in the mass, or a list of them; the finder's box round it is taken. A box says more.
         crop: the images are crops of one mass each, which are looked at whole. With neither box nor point nor this
             the finder looks for masses.
         out: folder for label maps, overlays and `results.csv`; None writes nothing.
@@ -66,7 +66,7 @@ def predict(
         >>> predict("mammogram.dcm", box=[1200, 800, 1500, 1130])[0]["decision"]  # doctest: +SKIP
         'malignant'
         >>> [(mass["box"], mass["found"]) for mass in predict("mammogram.dcm")]  # doctest: +SKIP
-        [('1213 790 1488 1141', 0.81)]
+        [('1213 790 1488 1141', 0.61)]
     """
     return run_inference(images, box=box, point=point, crop=crop, out=out, bundle=bundle, keep=True, **overrides)
 
@@ -88,8 +88,8 @@ def run_inference(
     paths = {os.path.abspath(path): path for path in given}.values()  # noqa: PTH100 - a link is not its file
     if not paths:
         raise InputError("no image is given")
-    locations: list[dict[str, Any]] = [{"box": list(map(float, each))} for each in _several(box)]
-    locations += [{"point": list(map(float, each))} for each in _several(point)]
+    locations: list[dict[str, Any]] = [{"box": list(map(float, each))} for each in _several(box, "box")]
+    locations += [{"point": list(map(float, each))} for each in _several(point, "point")]
     if crop and locations:
         raise InputError("a box or point is given, and crop, which says that the whole image is the region: give one")
     locations += [{"crop": True}] if crop else []
@@ -133,8 +133,10 @@ def _read(config_file: Path, modified: int) -> ConfigParser:
     return ConfigParser(ConfigParser.load_config_file(str(config_file)))
 
 
-def _several(value: Any) -> list[Sequence[float]]:
+def _several(value: Any, name: str) -> list[Sequence[float]]:
     """Return a list of boxes or points from none, one or several."""
     if value is None:
         return []
+    if np.size(value) == 0:
+        raise InputError(f"{name} is {value}, with nothing in it; leave it out, or give None, to have the finder look")
     return list(value) if np.ndim(value) > 1 else [value]

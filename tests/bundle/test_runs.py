@@ -182,7 +182,7 @@ def test_inference_writes_label_maps_overlays_and_results(trained, phantoms, tmp
     table = pd.read_csv(tmp_path / "results.csv", keep_default_na=False)
     assert list(table.columns) == [
         "image", "mass", "box", "found", "decision", "score", "probability", "unlike_training", "lambda1", "lambda2",
-        "area_px", "area_mm2", "spacing_source", "dice", "label_map",
+        "area_px", "area_mm2", "spacing_source", "dice", "label_map", "asked",
     ]  # fmt: skip
     assert len(table) == 8
     for row in table.itertuples():

@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from monai_rescunet import InputError, predict
-from monai_rescunet.cli import app
+from monai_rescunet.cli import app, main
 from monai_rescunet.data import make_phantom
 
 
@@ -73,3 +73,46 @@ def test_a_mass_without_a_class_is_refused(site):
     command = ["calibrate", str(site), str(site / "unknown.json"), "--out", str(site / "no.json")]
     with pytest.raises(InputError, match="has no class"):
         CliRunner().invoke(app, command, catch_exceptions=False)
+
+
+def refused(site, datalist, out="new.json") -> str:
+    """Return the line that the command ends with."""
+    entries = json.loads((site / "datalist.json").read_text())["training"]
+    (site / "faulty.json").write_text(json.dumps({"training": datalist(entries)}))
+    command = ["monai-rescunet", "calibrate", str(site), str(site / "faulty.json"), "--out", str(site / out)]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as told:
+        patch.setattr("sys.argv", command)
+        main()
+    return str(told.value)
+
+
+def test_what_cannot_be_judged_is_said_in_one_line(site):
+    (site / "cut.png").write_bytes((site / "0.png").read_bytes()[:400])
+    assert "there is no mass to judge" in refused(site, lambda entries: [])
+    assert "0.png: nothing says where its mass is" in refused(
+        site, lambda entries: [{key: value for key, value in each.items() if key != "box"} for each in entries]
+    )
+    assert "cut.png" in refused(site, lambda entries: [*entries[1:], entries[0] | {"image": "cut.png"}])
+
+
+def test_images_without_a_mass_are_passed_over(site, tmp_path):
+    entries = json.loads((site / "datalist.json").read_text())["training"]
+    (site / "normal.png").write_bytes((site / "0.png").read_bytes())
+    (site / "normal.json").write_text(
+        json.dumps({"training": [*entries, {"image": "normal.png", "finding": "none", "case": "n"}]})
+    )
+    command = ["calibrate", str(site), str(site / "normal.json"), "--out", str(tmp_path / "site.json")]
+    assert "12 masses of 12 cases" in CliRunner().invoke(app, command, catch_exceptions=False).output
+
+
+def test_nothing_but_a_calibration_is_written_over(calibrated, site):
+    path, _ = calibrated
+    labels = site / "labels.csv"
+    labels.write_text("mine")
+    assert "labels.csv: is there already, is no calibration" in refused(site, lambda entries: entries, "labels.csv")
+    assert labels.read_text() == "mine"
+    assert "faulty.json: is there already" in refused(site, lambda entries: entries, "faulty.json")
+    assert "is a folder" in refused(site, lambda entries: entries, ".")
+    (site / "other_reliability.png").write_bytes(b"mine")
+    assert "other_reliability.png: is there already" in refused(site, lambda entries: entries, "other.json")
+    assert json.loads(path.read_text())["levels"]

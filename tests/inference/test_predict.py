@@ -242,3 +242,9 @@ def test_settings_that_there_are_not_and_weights_are_named(phantom):
         predict(folder / "grey.png", box=box, lesion_flor=255)
     with pytest.raises(InputError, match=r"nosuch\.pt: there are no weights"):
         predict(folder / "grey.png", box=box, checkpoint="nosuch.pt")
+
+
+@pytest.mark.parametrize("where", ["box", "point"])
+def test_an_empty_list_of_places_is_not_taken_for_none(where, write_png):
+    with pytest.raises(InputError, match=f"{where} is \\[\\], with nothing in it; leave it out"):
+        predict(write_png(np.zeros((20, 20), np.uint8)), **{where: []})

@@ -47,7 +47,7 @@ def path_below(folder: Path, relative: str) -> Path:
     if not inside:
         raise InputError(f"the path {relative!r} leads outside {folder}: keep the data in one folder")
     if not there:
-        raise InputError(f"there is no file {relative!r} in {folder}")
+        raise InputError(f"there is no file {relative!r} in {folder}: correct the path, or put the file there")
     return path
 
 

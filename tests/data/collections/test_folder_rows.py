@@ -40,6 +40,28 @@ def test_a_faulty_row_is_named_and_the_good_ones_stay(tmp_path, write, row, mess
     assert str(raised.value) == problem
 
 
+@pytest.mark.parametrize("name", ["labels.csv", "boxes.csv"])
+def test_separators_of_windows_are_read(tmp_path, write, name):
+    write("img/a.png", "img/b.png")
+    rows = [r"img\a.png,1,2,9,12,benign", r"img\b.png,1,2,9,12,malignant"]
+    table(tmp_path / name, "image,x_min,y_min,x_max,y_max,label", *rows)
+    report = prepare_folder([tmp_path])
+    assert not report.problems
+    assert [(entry["image"], entry["class"]) for entry in report.entries] == [
+        ("img/a.png", "benign"),
+        ("img/b.png", "malignant"),
+    ]
+
+
+def test_an_image_of_a_row_left_out_is_not_taken_for_one_that_nobody_looked_at(tmp_path, write):
+    write("img/a.png", "img/b.png")
+    rows = [r"elsewhere\a.png,1,2,9,12,benign", r"img\b.png,1,2,9,12,malignant"]
+    table(tmp_path / "boxes.csv", "image,x_min,y_min,x_max,y_max,label", *rows)
+    report = prepare_folder([tmp_path])
+    assert [entry["image"] for entry in report.entries] == ["img/b.png"]
+    assert len(report.problems) == 1
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 from monai.data import MetaTensor
@@ -46,9 +46,9 @@ class Refused:
     def add(self, image: str) -> None:
         """Remember an image as a row names it; one that is not there by its stem, since its name may be misspelt."""
         try:
-            self.names.add(name_below(self.root, path_below(self.root, image)))
+            self.names.add(name_below(self.root, _file(self.root, image)))
         except InputError:
-            self.stems.add(Path(image).stem.casefold())
+            self.stems.add(PureWindowsPath(image).stem.casefold())  # which knows both separators
 
     def __contains__(self, name: str) -> bool:
         """Return whether an image, by its path below the root, is one of them."""
@@ -217,8 +217,18 @@ def _image(root: Path, row: dict[str, str]) -> Path:
     return _readable(root, row["image"])
 
 
+def _file(root: Path, name: str) -> Path:
+    """Return a file that a table names, in the way of Windows too."""
+    try:
+        return path_below(root, name)
+    except InputError:
+        if "\\" not in name:
+            raise
+        return path_below(root, name.replace("\\", "/"))
+
+
 def _readable(root: Path, name: str) -> Path:
-    path = path_below(root, name)
+    path = _file(root, name)
     if image_format(path) is None:
         raise InputError(f"{name!r} is no image that can be read, or is cut off")
     return path
