@@ -9,6 +9,7 @@ from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any
 
+import torch
 import yaml
 from monai.bundle import ConfigParser
 from monai.bundle.config_item import ConfigComponent
@@ -102,6 +103,8 @@ def check_setting(name: str, value: Any, own: Any, expressions: bool = True) -> 
     told = _expected(name, own)
     if name in CHOICES:
         right = value in CHOICES[name] or (expressions and is_open(value))
+    elif name == "device":
+        right = (expressions and is_open(value)) or _is_here(value)
     elif name == "fold":
         right = value in ("all", "none") or _whole(value, 0) or (isinstance(value, str) and value.isdigit())
     elif name in LEAST:
@@ -122,6 +125,8 @@ def _expected(name: str, own: Any) -> str:
     """Return what a setting must be, for an error."""
     if name in CHOICES:
         return f"one of {', '.join(CHOICES[name])}"
+    if name == "device":
+        return "a device that torch has here, such as 'cpu'"
     if name == "fold":
         return "a fold's number, 'all' or 'none'"
     if name in LEAST:
@@ -159,6 +164,14 @@ def _truth(text: str) -> Any:
     """Return the truth value that a text says, as YAML reads it; any other text stays."""
     value = yaml.safe_load(text) if text.isalpha() else text
     return value if isinstance(value, bool) else text
+
+
+def _is_here(device: Any) -> bool:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError):  # by what torch was built without
+        return False
+    return True
 
 
 def _whole(value: Any, least: int) -> bool:

@@ -97,6 +97,7 @@ def test_nested_truths_and_those_of_overlays_are_read_too(typed):
         (TRAIN, "--learning_rate=-1", "learning_rate is -1; expected a number from 0, such as 0.0007"),
         (TRAIN, "--averaging=1.5", "averaging is 1.5; expected a number from 0 to 1, such as "),
         (TRAIN, "--image_weight=-0.5", "image_weight is -0.5; expected a number from 0, such as 1.0"),
+        (INFER, "--device=hyperdrive", "device is 'hyperdrive'; expected a device that torch has here, such as 'cpu'"),
         (TRAIN, "--weight_decay=-1", "weight_decay is -1; expected a number from 0"),
         (TRAIN, "--cache_rate=2", "cache_rate is 2; expected a number from 0 to 1"),
         (INFER, "--box_jitter=-0.1", "box_jitter is -0.1; expected a number from 0"),
