@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from textwrap import shorten
 
 import torch
 from torch import nn
@@ -12,8 +12,8 @@ from monai_rescunet.core.errors import InputError
 
 __all__ = ["load_weights"]
 
-MOST_TOLD = 200
-"""Letters of what torch says of weights that do not fit: it names every tensor."""
+MOST_NAMED = 3
+"""Tensors of weights that do not fit: torch names every one."""
 
 
 def load_weights(network: nn.Module, path: str | Path, written_by: str = "train.yaml with the same network") -> None:
@@ -38,9 +38,17 @@ def load_weights(network: nn.Module, path: str | Path, written_by: str = "train.
     try:
         network.load_state_dict(state)
     except (RuntimeError, TypeError, AttributeError) as error:
-        lines = str(error).strip().splitlines()
-        reason = shorten(lines[min(1, len(lines) - 1)], MOST_TOLD, placeholder=" ...")
         raise InputError(
-            f"{path}: are not the weights of this {type(network).__name__} ({reason}); "
+            f"{path}: are not the weights of this {type(network).__name__} ({_reason(error)}); "
             f"expected those that {written_by} wrote"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the first thing that torch says of weights that do not fit."""
+    lines = str(error).strip().splitlines()
+    told = lines[min(1, len(lines) - 1)].strip()
+    names = re.findall(r'"[^"]*"', told)
+    if len(names) <= MOST_NAMED:
+        return told
+    return f"{told.partition(':')[0]}: {', '.join(names[:MOST_NAMED])} and {len(names) - MOST_NAMED} more"

@@ -37,3 +37,11 @@ def test_what_does_not_fit_is_refused_by_its_name(tmp_path, content, told):
         torch.save(content, path)
     with pytest.raises(InputError, match=rf"model\.pt: .*{told}"):
         load_weights(nn.Conv2d(1, 2, 3), path)
+
+
+def test_three_of_many_tensors_are_named_and_the_others_counted(tmp_path):
+    torch.save({"other": torch.zeros(1)}, tmp_path / "model.pt")
+    network = nn.Sequential(*(nn.Conv2d(1, 1, 1) for _ in range(4)))
+    told = r'\(Missing key\(s\) in state_dict: "0\.weight", "0\.bias", "1\.weight" and 5 more\); expected those that'
+    with pytest.raises(InputError, match=told):
+        load_weights(network, tmp_path / "model.pt")
