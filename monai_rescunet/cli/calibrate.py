@@ -28,7 +28,7 @@ def calibrate(
 
     require_replaceable(out)
     plot = out.with_name(f"{out.stem}_reliability.png")
-    if plot.exists() and not out.exists():
+    if plot.is_dir() or (plot.exists() and not out.exists()):
         raise InputError(f"{plot}: is there already and is not written over; name another file, or remove it")
     found = calibrate_on(data, datalist, checkpoint, fold)
     masses = found.masses

@@ -116,3 +116,13 @@ def test_nothing_but_a_calibration_is_written_over(calibrated, site):
     (site / "other_reliability.png").write_bytes(b"mine")
     assert "other_reliability.png: is there already" in refused(site, lambda entries: entries, "other.json")
     assert json.loads(path.read_text())["levels"]
+
+
+def test_a_folder_where_the_plot_would_be_is_refused_before_a_calibration_is_written(calibrated, site):
+    path, _ = calibrated
+    mine = site / "mine.json"
+    mine.write_bytes(path.read_bytes())
+    (site / "mine_reliability.png").mkdir()
+    before = mine.stat()
+    assert "mine_reliability.png: is there already" in refused(site, lambda entries: entries, "mine.json")
+    assert mine.stat().st_mtime_ns == before.st_mtime_ns
