@@ -77,7 +77,7 @@ def predict(
 ) -> None:
     """Find the masses of mammograms, outline them and decide whether they look benign or malignant.
 
-    With a box, a point or --crop the finder does not look: they say where the mass is.
+    With a box or --crop the finder does not look: they say where the mass is. A point gets the finder's box round it.
     """
     from monai_rescunet.inference.run import run_inference
 

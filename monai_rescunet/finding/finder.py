@@ -89,23 +89,21 @@ class Finder:
 
         Args:
             image: as for a call; a picture that is no mammogram has no proposals.
-            points: `[x, y]` each, pixels of the stored image; what is no point in it has none either.
+            points: `[x, y]` each, pixels of the stored image.
             true_size: as for a call.
 
         Raises:
-            InputError: the weights are missing or damaged, or do not fit the network.
+            InputError: a point is none, or lies outside the image; the weights are missing or damaged, or do not fit
+                the network.
         """
+        places = [check_point(point, tuple(image.shape[1:])) for point in points]
         proposals = self.propose_at(*self._look(image, true_size)).findings
 
-        def around(point: Sequence[float]) -> Finding | None:
-            try:
-                x, y = check_point(point, tuple(image.shape[1:]))
-            except InputError:  # whoever crops the region tells of it
-                return None
+        def around(x: float, y: float) -> Finding | None:
             held = (each for each in proposals if each.box[0] <= x < each.box[2] and each.box[1] <= y < each.box[3])
             return next(held, None)
 
-        return [around(point) for point in points]
+        return [around(*place) for place in places]
 
     def _look(self, image: Tensor, true_size: Sequence[float] | None) -> tuple[Tensor, Tensor, Placement]:
         """Return the network's maps, the frame that they are of, and where it lies in the image."""
@@ -125,8 +123,8 @@ class Finder:
         if air_is_bright(values):
             raise InputError(
                 f"{name}: the background is white, and the finder expects bright tissue on dark air: the greys seem "
-                "to be inverted; correct them (in DICOM: Photometric Interpretation, or Pixel Intensity Relationship "
-                f"Sign), or {remedy}"
+                "to be inverted, or the picture to be padded with white; correct it (in DICOM: Photometric "
+                f"Interpretation, or Pixel Intensity Relationship Sign), or {remedy}"
             )
         if not frame.any():
             raise InputError(
@@ -193,11 +191,20 @@ class FindMassesd(MapTransform):
 
     def _with_boxes(self, d: Mapping[Hashable, Any]) -> list[dict[str, Any]]:
         """Return an entry's masses, those with a point alone with a box where a proposal holds it."""
-        masses = list(d[self.masses_key])
-        pointed = [n for n, mass in enumerate(masses) if mass.get("point") is not None and mass.get("box") is None]
+        masses, image = list(d[self.masses_key]), d[self.first_key(d)]
+
+        def has_point_alone(mass: Mapping[str, Any]) -> bool:
+            if mass.get("point") is None or mass.get("box") is not None:
+                return False
+            try:
+                check_point(mass["point"], tuple(image.shape[1:]))
+            except InputError:  # the fault of that mass alone, of which whoever crops its region tells
+                return False
+            return True
+
+        pointed = [n for n, mass in enumerate(masses) if has_point_alone(mass)]
         if not pointed:
             return masses
-        image = d[self.first_key(d)]
         found = self.finder.at(image, [masses[n]["point"] for n in pointed], d.get(self.true_size_key))
         for n, finding in zip(pointed, found, strict=True):
             if finding is not None:

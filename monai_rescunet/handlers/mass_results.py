@@ -136,7 +136,9 @@ class SaveMassResults(LeftOut):
                 logger.warning("%d of %d images are done already and are left out", len(done), len(entries))
             self.masses -= sum(masses_of(entry) for entry, name in zip(entries, names, strict=True) if name in done)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="results")
-        chosen = share_of(todo, studies, number, count)
+        # runs that share the images begin at any time, when others have done some
+        shared = todo if self.share is None else range(len(entries))
+        chosen = [index for index in share_of(shared, studies, number, count) if index in set(todo)]
         self._reports = None
         if self.output_dir is not None and "cad" in self.dicom:
             own = {paths[index]: (self._stems[names[index]], studies[index]) for index in chosen}

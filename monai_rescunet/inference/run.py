@@ -40,7 +40,8 @@ def predict(
         images: one mammogram or several: PNG, JPEG, TIFF, PGM, DICOM, NIfTI.
         box: `[x_min, y_min, x_max, y_max]` round the mass, pixels, x the column, 0-based, max exclusive; or a list of
             them, one mass each. With several images every image gets the same boxes.
-        point: `[x, y]` in the mass, or a list of them; the finder's box round it is taken. A box says more.
+        point: `[x, y]` in the mass, or a list of them: the finder's box round it is taken, or a window of one size
+            where it has none. A box says more.
         crop: the images are crops of one mass each, which are looked at whole. With neither box nor point nor this
             the finder looks for masses.
         out: folder for label maps, overlays and `results.csv`; None writes nothing.

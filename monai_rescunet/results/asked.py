@@ -20,8 +20,8 @@ BYTES = 10  # of a hash: 16 letters
 def asked_of(entry: Mapping[str, Any], dataset_dir: str | Path = "") -> str:
     """Return 16 letters of where an entry says that its image's masses are, and of the state of its files.
 
-    They change with a box, a point or another mask, and when the image, or a mask, is written anew: its size or the
-    time of its last change then differ. They do not with the folder that the data lie in.
+    They change with a box, a point or another mask, and when the image, a mask or a contour is written anew: its size
+    or the time of its last change then differ. They do not with the folder that the data lie in.
 
     Args:
         entry: one an image, as `group_by_image` makes it.
@@ -43,8 +43,11 @@ def _told(value: Any, dataset_dir: str | Path) -> Any:
     if not isinstance(value, str | Path):
         return value
     name = relative_name(value, dataset_dir)
-    try:
-        state = Path(value).stat()
-    except (OSError, ValueError):  # it is no file, or one that is missing, of which whoever reads it will tell
-        return name
-    return [name, state.st_size, state.st_mtime_ns]
+    for path in (value, str(value).rpartition("#")[0]):  # of a contour its number in the file stands behind
+        try:
+            state = Path(path).stat()
+        except (OSError, ValueError):  # it is no file, or one that is missing, of which whoever reads it will tell
+            continue
+        if path:
+            return [name, state.st_size, state.st_mtime_ns]
+    return name

@@ -202,7 +202,10 @@ def _settings_in(folder: Path) -> dict[str, Any] | None:
 
 
 def _read(path: Path) -> dict[str, list[Cells]]:
-    """Return a table's rows by image; a last line that was cut off is left out, and none are there without a file."""
+    """Return a table's rows by image, the last ones of an image that was judged again; none without a file.
+
+    A last line that was cut off is left out.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -210,8 +213,12 @@ def _read(path: Path) -> dict[str, list[Cells]]:
     whole = content[: content.rfind(b"\n") + 1].decode(errors="surrogateescape")
     rows: dict[str, list[Cells]] = {}
     for row in csv.DictReader(io.StringIO(whole, newline="")):
-        if None not in row.values() and None not in row:
-            rows.setdefault(row["image"], []).append(row)
+        if None in row.values() or None in row:
+            continue
+        own = rows.setdefault(row["image"], [])
+        if own and (row["asked"] != own[0]["asked"] or row["mass"] in {each["mass"] for each in own}):
+            own.clear()
+        own.append(row)
     return rows
 
 

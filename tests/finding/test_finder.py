@@ -77,11 +77,11 @@ def test_a_point_in_a_mass_gets_the_box_round_it_however_unsure():
     image = mammogram()
     (known,) = finder()(image).findings
     middle = [(MASS[0] + MASS[2]) / 2, (MASS[1] + MASS[3]) / 2]
-    inside, outside, nowhere, broken = finder(find_threshold=1.0).at(
-        image, [middle, [30.0, 210.0], [900.0, 3.0], [float("nan"), 2.0]]
-    )
+    inside, outside = finder(find_threshold=1.0).at(image, [middle, [30.0, 210.0]])
     assert inside == known
-    assert outside is nowhere is broken is None
+    assert outside is None
+    with pytest.raises(InputError, match="the point"):
+        finder().at(image, [[900.0, 3.0]])
     assert finder().at(torch.zeros(1, 300, 400), [[10, 10]]) == [None]
 
 
@@ -97,6 +97,10 @@ def test_dictionary_form_gives_boxes_to_masses_that_have_points_alone(caplog):
     assert "found" not in first
     assert (second, third) == tuple(masses[1:])
     assert "no mass round the point [30, 210]" in caplog.text
+    caplog.clear()
+    outside = [{"mass": 0, "point": [900, 3]}]  # whose fault is told where its region is cropped
+    assert FindMassesd("image", finder())({"image": image, "masses": outside})["masses"] == outside
+    assert not caplog.text
 
 
 @pytest.mark.parametrize("flips", FLIPS.values(), ids=FLIPS)

@@ -143,6 +143,22 @@ def test_several_runs_share_the_images_and_the_next_one_has_one_table_of_them(tm
     assert {path.name for path in (tmp_path / "one").iterdir()} == {path.name for path in (tmp_path / "two").iterdir()}
 
 
+def test_runs_that_begin_after_others_have_all_images_between_them(tmp_path, write_png):
+    images = [(write_png(GREY, f"{name}.png"), A_MASS) for name in "abcd"]
+    done = [save(tmp_path / "out", *images, dataset_dir=tmp_path, share=(n, 2), resume=True).written for n in (0, 1)]
+    assert done == [2, 2]
+
+
+def test_of_an_image_that_a_part_has_twice_the_last_rows_count(tmp_path, write_png):
+    image = write_png(GREY, "a.png")
+    out = tmp_path / "out"
+    save(out, (image, A_MASS, A_MASS), dataset_dir=tmp_path, share=(0, 2))
+    Image.fromarray(255 - GREY).save(image)
+    save(out, (image, NO_LESION), dataset_dir=tmp_path, share=(0, 2), resume=True)
+    save(out, dataset_dir=tmp_path)
+    assert table(out).decision.tolist() == ["no lesion"]
+
+
 def test_another_run_into_the_folder_at_the_same_time_is_refused(tmp_path, write_png):
     first = SaveMassResults(tmp_path / "out")
     entries = [{"image": str(write_png(GREY))}]
