@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ from monai_rescunet.results.rows import written_cells
 
 __all__ = ["ResultsTable"]
 
-PARTS = "results.part*.csv"
+PART = re.compile(r"results\.part\d+of\d+\.csv")
 Cells = dict[str, str]
 
 
@@ -82,7 +83,7 @@ class ResultsTable:
             found = "is a table of an earlier version" if is_result_table(self.path) else "is no table of results"
             raise InputError(f"{self.path}: is there already and {found}; choose another output folder")
         self.rows = {}
-        for path in [self.path, *sorted(self.folder.glob(PARTS), key=lambda part: part.stat().st_mtime_ns)]:
+        for path in [self.path, *sorted(_parts(self.folder), key=lambda part: part.stat().st_mtime_ns)]:
             self.rows |= _read(path)  # what was written later says more of its image
         then = _settings_in(self.folder)
         foreign = then is None or (then and not then.keys() & self.settings.keys())
@@ -173,7 +174,7 @@ class ResultsTable:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-        if self._lock.is_locked and not self.path.exists() and not any(self.folder.glob(PARTS)):
+        if self._lock.is_locked and not self.path.exists() and not _parts(self.folder):
             (self.folder / SETTINGS).unlink(missing_ok=True)
             Path(self._lock.lock_file).unlink(missing_ok=True)
             with suppress(OSError):  # there are other files in it
@@ -188,8 +189,15 @@ class ResultsTable:
             self.path,
             _text([dict(zip(COLUMNS, COLUMNS, strict=True)), *rows]).encode(errors="surrogateescape"),
         )
-        for part in self.folder.glob(PARTS):
+        for part in _parts(self.folder):
             part.unlink()
+
+
+def _parts(folder: Path) -> list[Path]:
+    """Return the parts of the table that lie in a folder; what is only called alike is somebody's own."""
+    return [
+        path for path in folder.glob("results.part*.csv") if PART.fullmatch(path.name) and _columns(path) == COLUMNS
+    ]
 
 
 def _settings_in(folder: Path) -> dict[str, Any] | None:

@@ -149,6 +149,15 @@ def test_runs_that_begin_after_others_have_all_images_between_them(tmp_path, wri
     assert done == [2, 2]
 
 
+@pytest.mark.parametrize("name", ["results.part_list.csv", "results.part0of9.csv"])
+def test_a_table_that_is_only_called_as_a_part_stays(name, tmp_path, write_png):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("image,mass,label_map,asked\nmine.png,1,,\n")
+    save(tmp_path / "out", (write_png(GREY, "a.png"), A_MASS), dataset_dir=tmp_path)
+    assert (tmp_path / "out" / name).is_file()
+    assert table(tmp_path / "out").image.tolist() == ["a.png"]
+
+
 def test_of_an_image_that_a_part_has_twice_the_last_rows_count(tmp_path, write_png):
     image = write_png(GREY, "a.png")
     out = tmp_path / "out"
