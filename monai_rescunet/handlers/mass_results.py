@@ -119,7 +119,7 @@ class SaveMassResults(LeftOut):
         self.found, self.left_out, self.written = [], [], 0
         self.masses = sum(map(masses_of, entries))
         number, count = self.share or (idist.get_rank(), idist.get_world_size())
-        todo = list(range(len(entries)))
+        done: set[str] = set()
         paths = [str(entry["image"]) for entry in entries]
         studies: list[Hashable] = studies_of(paths) if self.output_dir and "cad" in self.dicom else list(paths)
         names = [relative_name(path, self.dataset_dir) for path in paths]
@@ -131,14 +131,14 @@ class SaveMassResults(LeftOut):
             done = self._open(self._table, entries, names, studies, in_charge=number == 0 and self.share is None)
             if self.share is None and number == 0 < count - 1:
                 idist.barrier()
-            todo = [index for index in todo if names[index] not in done]
             if done:
                 logger.warning("%d of %d images are done already and are left out", len(done), len(entries))
             self.masses -= sum(masses_of(entry) for entry, name in zip(entries, names, strict=True) if name in done)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="results")
+        todo = [index for index, name in enumerate(names) if name not in done]
         # runs that share the images begin at any time, when others have done some
         shared = todo if self.share is None else range(len(entries))
-        chosen = [index for index in share_of(shared, studies, number, count) if index in set(todo)]
+        chosen = [index for index in share_of(shared, studies, number, count) if names[index] not in done]
         self._reports = None
         if self.output_dir is not None and "cad" in self.dicom:
             own = {paths[index]: (self._stems[names[index]], studies[index]) for index in chosen}
