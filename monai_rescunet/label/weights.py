@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-import torch
 from monai.bundle import ConfigParser
 
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.weights import load_weights
 
 __all__ = ["bundle_configs", "check_weights"]
 
@@ -36,11 +36,4 @@ def check_weights(bundle: Path) -> None:
 @lru_cache(maxsize=4)  # keeps what fits; what raises is looked at again
 def _check(bundle: Path, weights: Path, states: tuple[tuple[int, ...], ...]) -> None:
     network = bundle_configs(bundle).get_parsed_content("network_def")
-    try:
-        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except Exception as error:  # a file that is no checkpoint fails in many ways
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"{weights}: the weights do not fit the network of inference.yaml ({reason}); expected those of "
-            f"{type(network).__name__}: correct `network` and `features` there, or put fitting weights in place"
-        ) from None
+    load_weights(network, weights, "train.yaml with the `network` and `features` of the app's inference.yaml")

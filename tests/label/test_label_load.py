@@ -89,5 +89,5 @@ def test_a_server_with_weights_that_do_not_fit_does_not_start(studies, tmp_path)
     command = label_app(tmp_path / "app", studies.folder, free_port())
     config = tmp_path / "app" / "model" / MODEL_NAME / "configs" / "inference.yaml"
     config.write_text(config.read_text().replace("features: [16, 32", "features: [8, 32"))
-    with pytest.raises(RuntimeError, match=r"InputError: .*model\.pt: the weights do not fit the network.*expected"):
+    with pytest.raises(RuntimeError, match=r"InputError: .*model\.pt: are not the weights of this .*expected"):
         LabelServer(command, tmp_path / "server.log")

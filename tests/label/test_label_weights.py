@@ -23,5 +23,5 @@ def test_weights_that_fitted_are_looked_at_again_only_when_they_change(tmp_path,
     assert len(loads) == 2
     weights.write_bytes(b"no weights")
     for _ in range(2):
-        with pytest.raises(InputError, match="do not fit"):
+        with pytest.raises(InputError, match="cannot be read as weights"):
             check_weights(bundle)
