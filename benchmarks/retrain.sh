@@ -30,9 +30,9 @@ run() { # folder datalist fold configs [settings]
         --datalist "$datalist" --output_dir "$folder" --fold "$fold" --resume true "$@"
 }
 
-two() { # folder datalist fold [config of a peer, laid over both trainings]
-    run "$1/first" "$2" "$3" "$first${4:+,'$4'}"
-    run "$1/second" "$2" "$3" "$later${4:+,'$4'}" --pretrained "$1/first/model.pt"
+two() { # folder datalist fold [config of a peer, laid over both trainings] [epochs of the first and of the second]
+    run "$1/first" "$2" "$3" "$first${4:+,'$4'}" ${5:+--max_epochs "$5"}
+    run "$1/second" "$2" "$3" "$later${4:+,'$4'}" --pretrained "$1/first/model.pt" ${6:+--max_epochs "$6"}
 }
 
 third() { # folder datalist fold [config of a peer] [outlined masses of another network]
@@ -57,16 +57,17 @@ step() {
         third "$runs/$1" "$runs/all.json" none
         ;;
     without_*)
-        two "$runs/$1" "$runs/$1.json" none
-        if [ "$1" = without_cbis_mass_crops ]; then
+        if [ "$1" = without_cbis_mass_crops ]; then # 165 masses are left, 11 batches an epoch
+            two "$runs/$1" "$runs/$1.json" none "" 140 48
             cp "$runs/$1/second/model.pt" "$runs/$1/model.pt" # cbis_views shows CBIS-DDSM's masses too
         else
+            two "$runs/$1" "$runs/$1.json" none
             third "$runs/$1" "$runs/$1.json" none
         fi
         "$python" benchmarks/scanner.py "$data" "$runs/only_${1#without_}.json" "$runs/$1/scanner" --checkpoint "$runs/$1/model.pt"
         ;;
     scanner) "$python" benchmarks/scanner.py "$data" "$runs/all.json" "$runs/scanner" --runs "$runs" ;;
-    calibrate) # without CBIS-DDSM 165 masses are left, which do not teach the class
+    calibrate) # without CBIS-DDSM 165 masses are left: a network of another kind than the one that is shipped
         "$python" benchmarks/calibrate.py "$runs/fold_none/model.pt" "$runs/scanner" \
             "$runs/without_mammo_masses/scanner" "$runs/without_cesm_masses/scanner"
         "$python" benchmarks/fit_unlike.py "$runs/fold_none/model.pt" / "$runs/fold_none/outlined/datalist.json" none \

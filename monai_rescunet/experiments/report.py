@@ -34,7 +34,7 @@ __all__ = ["write_report"]
 TRUTH = (0, 158, 115)
 SHOWN_SETTINGS = (
     "max_epochs", "batch_size", "learning_rate", "features", "roi_mode", "roi_context", "roi_size", "tone_median",
-    "tone_spread", "otsu_mode", "otsu_levels", "kappa", "lesion_floor", "malignant_share", "test_time_flips", "seed",
+    "tone_contrast", "otsu_mode", "otsu_levels", "kappa", "lesion_floor", "malignant_share", "test_time_flips", "seed",
 )  # fmt: skip
 
 

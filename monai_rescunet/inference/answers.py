@@ -94,7 +94,7 @@ def answers(
     roi = {name: parser.get_parsed_content(name) for name in ("roi_mode", "roi_context", "window_size", "roi_size")}
     load: Callable[[Any], Any] = LoadMassROId(**roi) if truth else _regions_alone(roi)
     inferer = parser.get_parsed_content("inferer")
-    normalize = NormalizeTone(parser.get_parsed_content("tone_median"), parser.get_parsed_content("tone_spread"))
+    normalize = NormalizeTone(parser.get_parsed_content("tone_median"), parser.get_parsed_content("tone_contrast"))
     to_map = ToDiscriminativeMapd("pred", levels=parser.get_parsed_content("levels"))
     section, fold = parser.get_parsed_content("section"), parser.get_parsed_content("fold")
     entries = split_by_fold(read_datalist(datalist, dataset_dir, section, masks=truth), fold)[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from monai.config import KeysCollection
@@ -17,6 +17,10 @@ from torch import Tensor
 from monai_rescunet.core.errors import InputError
 
 __all__ = ["NormalizeTone", "NormalizeToned", "ScaleBreastIntensity", "ScaleBreastIntensityd"]
+
+TAIL = 20.0
+"""Percentile, and 100 minus it, that tell a picture's contrast, and the largest share of it in percent that may be cut
+off."""
 
 STRONGEST = 2.5
 """Largest exponent, and factor of contrast, that tone is changed by, and the smallest is one over it: more would make
@@ -78,15 +82,16 @@ class ScaleBreastIntensityd(MapTransform):
 
 
 class NormalizeTone(Transform):
-    """Bring a picture's median to one value, and its standard deviation, so that less of the scanner is in it.
+    """Bring a picture's median to one value, and its contrast, so that less of the scanner is in it.
 
     First the picture is raised to a power, by which a scanner's gamma is gone; then the differences from the median are
-    multiplied, and cut off at 0 and 1. Values of 0 and 1, which scaling cut off or which are air, stay and do not
-    count.
+    multiplied, and cut off at 0 and 1. Median and contrast, the distance between the percentiles 20 and 80, hang on the
+    order of the grey levels alone, so that a scanner may cut off what is darkest and brightest. Where more than a fifth
+    of the picture is 0, as air is, or 1, burnt out, these two values stay and do not count.
 
     Args:
         median: what the median becomes, between 0 and 1; 0 raises to no power.
-        spread: what the standard deviation becomes then, but for what is cut off; 0 leaves it.
+        contrast: what the distance between the percentiles becomes then; 0 leaves it.
 
     Example:
         >>> import torch
@@ -97,29 +102,40 @@ class NormalizeTone(Transform):
 
     backend = [TransformBackends.TORCH]
 
-    def __init__(self, median: float = 0.58, spread: float = 0.0) -> None:
+    def __init__(self, median: float = 0.58, contrast: float = 0.0) -> None:
         if not 0 <= median < 1:
             raise InputError(f"median is {median}; expected 0, which changes nothing, or more, and less than 1")
-        if not 0 <= spread < 0.5:
-            raise InputError(f"spread is {spread}; expected 0, which changes nothing, or more, and less than 0.5")
-        self.median, self.spread = median, spread
+        if not 0 <= contrast < 1:
+            raise InputError(f"contrast is {contrast}; expected 0, which changes nothing, or more, and less than 1")
+        self.median, self.contrast = median, contrast
 
     def __call__(self, image: Tensor) -> Tensor:
         """Return the image, in [0, 1] as `image` is, float32, of its shape."""
         image = convert_to_tensor(image, dtype=torch.float32, track_meta=isinstance(image, MetaTensor))
-        values = convert_to_tensor(image, track_meta=False)
-        told = (values > 0) & (values < 1)
-        inside = values[told]
-        if inside.numel() == 0:
+        told = _told(convert_to_tensor(image, track_meta=False))
+        if not told.any():
             return image
         if self.median:
-            power = _bounded(math.log(self.median) / math.log(float(inside.median())))
-            image, inside = image**power, inside**power
-        if self.spread:
-            median, spread = float(inside.median()), float(inside.std(correction=0))
-            stretched = (image - median) * _bounded(self.spread / max(spread, 1e-6)) + median
+            _, median, _ = _percentiles(image, told)
+            image = image ** _bounded(math.log(self.median) / math.log(median))
+        if self.contrast:
+            dark, median, bright = _percentiles(image, told)
+            stretched = (image - median) * _bounded(self.contrast / max(bright - dark, 1e-6)) + median
             image = torch.where(told, stretched.clamp(0, 1), image)
         return image
+
+
+def _told(values: Tensor) -> Tensor:
+    """Return which values count: all of them, or those between 0 and 1 where too many are 0 or 1."""
+    black, white = values <= 0, values >= 1
+    if 100 * max(black.float().mean(), white.float().mean()) > TAIL:
+        return ~(black | white)
+    return torch.ones_like(black)
+
+
+def _percentiles(image: Tensor, told: Tensor) -> list[float]:
+    """Return the lower percentile of what counts, the median and the upper percentile."""
+    return cast("list[float]", percentile(image[told], [TAIL, 50, 100 - TAIL]).tolist())
 
 
 def _bounded(strength: float) -> float:
@@ -132,17 +148,17 @@ class NormalizeToned(MapTransform):
 
     Args:
         keys: the images.
-        median, spread: as in `NormalizeTone`.
+        median, contrast: as in `NormalizeTone`.
         allow_missing_keys: do nothing for an entry without an image.
     """
 
     backend = NormalizeTone.backend
 
     def __init__(
-        self, keys: KeysCollection, median: float = 0.58, spread: float = 0.0, allow_missing_keys: bool = False
+        self, keys: KeysCollection, median: float = 0.58, contrast: float = 0.0, allow_missing_keys: bool = False
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.normalize = NormalizeTone(median, spread)
+        self.normalize = NormalizeTone(median, contrast)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return the entry with the tone of its images normalised."""

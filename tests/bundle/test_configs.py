@@ -47,7 +47,7 @@ def test_checkpoints_tell_values_by_the_names_that_a_user_changes(phantoms):
     "name",
     [
         "network", "features", "network_def", "roi_mode", "roi_context", "window_size", "roi_size", "tone_median",
-        "tone_spread", "supervision", "levels", "otsu_mode", "otsu_levels", "kappa", "lesion_floor",
+        "tone_contrast", "supervision", "levels", "otsu_mode", "otsu_levels", "kappa", "lesion_floor",
         "malignant_share", "lambda1", "lambda2",
     ],
 )  # fmt: skip
