@@ -228,8 +228,10 @@ def load_unlikeness(checkpoint: str | Path, settings: Mapping[str, Any]) -> Unli
     if fitted.weights != digest(Path(checkpoint)):
         logger.warning("%s belongs to other weights than %s: nothing is said of unusual pictures", path, checkpoint)
         return None
-    if fitted.settings != _told(settings):
-        logger.warning("%s is for pictures of other settings: nothing is said of unusual pictures", path)
+    there, here = set(fitted.settings.split("; ")), set(_told(settings).split("; "))
+    if there != here:
+        changes = f"{', '.join(sorted(there - here))}; here {', '.join(sorted(here - there))}"
+        logger.warning("%s is for pictures of other settings (%s): nothing is said of unusual pictures", path, changes)
         return None
     return fitted
 

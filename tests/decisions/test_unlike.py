@@ -106,7 +106,7 @@ def test_without_one_or_with_that_of_other_weights_nothing_is_said(fitted, check
         assert load_unlikeness(checkpoint, SETTINGS | {"roi_size": 128}) is None
         checkpoint.write_bytes(b"others")
         assert load_unlikeness(checkpoint, SETTINGS) is None
-    assert "other settings" in caplog.text and "other weights" in caplog.text
+    assert "other settings (roi_size=64; here roi_size=128)" in caplog.text and "other weights" in caplog.text
 
 
 def test_a_malformed_file_is_refused(checkpoint):

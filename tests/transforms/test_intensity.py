@@ -59,6 +59,15 @@ def test_a_contrast_that_cuts_off_is_gone_from_what_it_left(picture):
     assert torch.allclose(normalize(stretched.clamp(0, 1))[left], normalize(picture)[left], atol=1e-5)
 
 
+@pytest.mark.parametrize("factor", [0.7, 1.4])
+def test_little_of_a_contrast_is_left_beside_a_gamma(picture, factor):
+    changed = (picture - picture.mean()) * factor + picture.mean()
+    left = (changed > 0) & (changed < 1)
+    normalize = NormalizeTone(0.58, 0.48)
+    after = (normalize(changed.clamp(0, 1)) - normalize(picture))[left].abs().mean()
+    assert after < 0.1 * (changed - picture)[left].abs().mean()
+
+
 @pytest.mark.parametrize("gamma", [0.5, 0.6, 0.8, 1.3, 1.7, 2.0])
 def test_the_tone_of_a_scanner_is_gone(picture, gamma):
     normalize = NormalizeTone(0.6, 0.4)
