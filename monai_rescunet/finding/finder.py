@@ -16,7 +16,8 @@ from monai.utils import TransformBackends
 from torch import Tensor, nn
 
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.finding.frame import BreastFrame, air_is_bright
+from monai_rescunet.finding.breast import air_is_bright
+from monai_rescunet.finding.frame import BreastFrame
 from monai_rescunet.finding.placement import Placement
 from monai_rescunet.finding.proposals import Finding, Findings, ProposeMasses
 from monai_rescunet.finding.weights import load_finder_weights

@@ -11,85 +11,21 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import InvertibleTransform, MapTransform
 from monai.utils import TraceKeys, TransformBackends, convert_to_tensor
-from scipy import ndimage
-from skimage.filters import threshold_otsu
 from torch import Tensor
 from torch.nn import functional as F
 
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.finding.breast import breast_mask
 from monai_rescunet.finding.placement import Placement
 
-__all__ = ["BreastFrame", "BreastFramed", "air_is_bright", "breast_mask"]
+__all__ = ["BreastFrame", "BreastFramed"]
 
-LOOK = 192
-"""Longer side of the small picture in which the breast is looked for, pixels."""
-LABEL_WIDTH = 7
-"""Bright lines narrower than this many of its pixels are film edges and letters."""
-FLAT_AIR, FAINT = 0.15, 0.2
-"""Part of the picture that has one darkest value where the air was blacked out, and what is brighter than that."""
-LEAST_BREAST = 0.02
-"""Part of the picture that a breast covers at least."""
 DARK, BRIGHT, MIDDLE = 2.0, 99.5, 0.4
 """Percentiles of the breast that become 0 and 1, and what its median becomes."""
 SCAN_ASPECT = 0.585
 """Width over height of a scanned film, the median of CBIS-DDSM's, where a stretched picture does not tell its own."""
 RIM = 0.03
 """Part of the picture at each end that does not count in them: white edges of films."""
-FRAME_OF_AIR, FRAME_WIDTH = 0.06, 4
-"""Where air is looked for: so far from the edges, part of the longer side, and so wide, pixels of the small picture."""
-WHITE, BLACK, MORE_WHITE = 0.9, 0.1, 0.2
-"""Of the range of percentiles 1 to 99; how much more of it is white than black where air is bright."""
-
-
-def breast_mask(image: Tensor) -> Tensor:
-    """Return where the breast is: the largest bright region without labels, film edges and air.
-
-    Args:
-        image: `(columns, rows)`, bright tissue on dark air.
-
-    Returns:
-        `(columns, rows)` of the image reduced to 192 pixels on its longer side at most, bool; nothing where no region
-        is bright, or all of them are too small to be a breast.
-    """
-    reduced = _reduce(image, LOOK).numpy()
-    low, high = np.percentile(reduced, [1, 99])
-    if not high > low:
-        return torch.zeros(reduced.shape, dtype=torch.bool)
-    # the square root brings fat, which is nearer to air than to dense tissue, to the side of the latter
-    tone = np.sqrt(np.clip((reduced - low) / (high - low), 0, 1))
-    # where the air is one value, blacked out or never exposed, all else is breast, however faint
-    flat = (tone == 0).mean() > FLAT_AIR
-    bright = tone > (FAINT if flat else min(threshold_otsu(tone), 0.5) * 0.8)
-    opened = ndimage.binary_opening(bright, np.ones((LABEL_WIDTH, LABEL_WIDTH)))
-    regions, count = ndimage.label(opened)
-    if count == 0:
-        return torch.zeros(reduced.shape, dtype=torch.bool)
-    sizes = np.bincount(regions.ravel())[1:]
-    breast = ndimage.binary_fill_holes(regions == 1 + sizes.argmax())
-    if breast.mean() < LEAST_BREAST:
-        breast = np.zeros_like(breast)
-    return torch.from_numpy(breast)
-
-
-def air_is_bright(image: Tensor) -> bool:
-    """Return whether a mammogram's greys are inverted: a frame a little inside its edges is white rather than black.
-
-    Of 830 whole mammograms, film and digital, and 103 crops of 1000 pixels none is taken for inverted as it is (white
-    less black is at most -0.24 of the frame, 0.10 in crops), and each whole one is when inverted (at least 0.24).
-
-    Args:
-        image: `(columns, rows)`.
-    """
-    reduced = _reduce(image, LOOK).numpy()
-    low, high = np.percentile(reduced, [1, 99])
-    if not high > low:
-        return False
-    edge = max(1, round(FRAME_OF_AIR * max(reduced.shape)))
-    inside = (reduced[edge:-edge, edge:-edge] - low) / (high - low)
-    frame = np.ones(inside.shape, dtype=bool)
-    frame[FRAME_WIDTH:-FRAME_WIDTH, FRAME_WIDTH:-FRAME_WIDTH] = False
-    air = inside[frame]
-    return bool(air.size and (air > WHITE).mean() - (air < BLACK).mean() > MORE_WHITE)
 
 
 class BreastFrame(InvertibleTransform):
@@ -218,10 +154,3 @@ class BreastFramed(MapTransform, InvertibleTransform):
         for key in self.key_iterator(d):
             d[key] = self.frame.inverse(d[key])
         return d
-
-
-def _reduce(image: Tensor, longest: int) -> Tensor:
-    """Return an image averaged down until its longer side is `longest` pixels at most."""
-    scale = min(1.0, longest / max(image.shape))
-    columns, rows = (max(1, round(length * scale)) for length in image.shape)
-    return F.adaptive_avg_pool2d(image[None, None], (columns, rows))[0, 0]

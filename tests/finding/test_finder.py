@@ -13,6 +13,9 @@ from monai_rescunet.finding import Finder, FinderNet, FindMassesd, load_finder_w
 
 FLIPS = {"left": (), "right": (1,), "upside down": (2,), "both": (1, 2)}
 
+PADS = {"left": (0, 0, 60, 0), "right": (0, 0, 0, 60), "top": (50, 0, 0, 0), "left and right": (0, 0, 60, 60)}
+"""What is added at top, bottom, left and right, pixels."""
+
 
 def finder(**settings) -> Finder:
     return Finder(BrightestIsMass(), frame_size=(128, 224), **{"find_threshold": 0.5, **settings})
@@ -109,6 +112,24 @@ def test_inverted_greys_are_refused(mass, flips):
     image = mammogram(mass=mass).flip(flips)
     with pytest.raises(InputError, match="the background is white"):
         finder()(image.max() - image)
+
+
+@pytest.mark.parametrize("pad", PADS.values(), ids=PADS)
+def test_inverted_greys_are_refused_when_they_are_padded_with_black(pad):
+    image = mammogram()
+    with pytest.raises(InputError, match="the background is white"):
+        finder()(F.pad(image.max() - image, pad))
+
+
+@pytest.mark.parametrize("pad", PADS.values(), ids=PADS)
+def test_white_padding_is_neither_breast_nor_mass(pad):
+    image = mammogram()
+    left, top = pad[2], pad[0]
+
+    said = finder()(F.pad(image, pad, value=int(image.max())))
+
+    assert len(said.findings) == 1
+    assert said.findings[0].box == pytest.approx([MASS[0] + left, MASS[1] + top, MASS[2] + left, MASS[3] + top], abs=6)
 
 
 def test_a_breast_that_fills_the_picture_is_not_taken_for_inverted():
