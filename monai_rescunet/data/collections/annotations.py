@@ -117,7 +117,7 @@ def _labelme(text: str) -> list[Annotated]:
             radius = math.dist(points[0], edge)
             points = [(x - radius, y - radius), (x + radius, y + radius)]
         objects.append((str(shape["label"]), _round(points)))
-    return [Annotated(str(content["imagePath"]).replace("\\", "/"), objects)]
+    return [Annotated(str(content["imagePath"]), objects)]
 
 
 def _voc(text: str) -> list[Annotated]:
@@ -128,7 +128,7 @@ def _voc(text: str) -> list[Annotated]:
         corners = [float(str(each.findtext(f"bndbox/{corner}"))) for corner in ("xmin", "ymin", "xmax", "ymax")]
         box = max(corners[0] - 1, 0.0), max(corners[1] - 1, 0.0), corners[2], corners[3]
         objects.append((str(each.findtext("name")), box))
-    return [Annotated(str(root.findtext("filename")), objects)]
+    return [Annotated(root.findtext("filename", ""), objects)]
 
 
 def _yolo(text: str, names: Mapping[str, str]) -> Annotated:

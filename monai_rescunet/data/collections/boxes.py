@@ -81,7 +81,7 @@ class _Images:
                 self.by_place.setdefault(place_of(root, path), []).append(path)
 
     def find(self, annotation: Path, name: str) -> Path:
-        """Return the image of a file of annotations, which names it or is called as it is.
+        """Return the image of a file of annotations, which names it, in the way of Windows too, or is called as it is.
 
         Raises:
             InputError: there is none, or more than one.
@@ -89,8 +89,9 @@ class _Images:
         if not name:
             found = self.by_place.get(place_of(self.root, annotation.with_suffix(".png")), [])
         else:
-            found = self.by_name.get(Path(name).name.casefold(), [])
-            exact = [path for path in found if path.as_posix().endswith("/" + name.lstrip("./"))]
+            place = name.replace("\\", "/").lstrip("./")
+            found = self.by_name.get(Path(place).name.casefold(), [])
+            exact = [path for path in found if path.as_posix().endswith("/" + place)]
             found = exact if len(exact) == 1 else found
         if len(found) != 1:
             called = name or annotation.stem

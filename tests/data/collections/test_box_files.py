@@ -71,6 +71,24 @@ def test_a_box_is_the_same_in_each_format(folder, make):
     assert rows[1]["x_min"] == ""
 
 
+def test_names_of_windows_are_read(folder):
+    coco(folder)
+    file = folder / "coco.json"
+    file.write_text(file.read_text().replace("images/a.png", "C:\\\\set\\\\images\\\\a.png"))
+    assert [row["image"] for row in convert_boxes(folder)[0]] == ["images/a.png", "images/b.png"]
+
+
+def test_a_pascal_voc_file_without_a_name_is_its_images_by_its_own(folder):
+    voc(folder)
+    for file in list(folder.glob("*.xml")):
+        nameless = file.read_text().replace(f"<filename>{file.stem}.png</filename>", "")
+        (folder / "images" / file.name).write_text(nameless)
+        file.unlink()
+    rows, problems = convert_boxes(folder)
+    assert problems == []
+    assert [row["image"] for row in rows] == ["images/a.png", "images/b.png"]
+
+
 @pytest.mark.parametrize("make", FORMATS)
 def test_the_table_is_read_by_prepare_folder(folder, make, monkeypatch, capsys):
     make(folder, "opacity")
