@@ -115,7 +115,7 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
         raise InputError(f"{results}: there is no such file; run inference first")
     try:
         numbers = dict.fromkeys(_FORMATS.keys() - {"image", "box"}, float)
-        table = pd.read_csv(results, dtype={"image": str, **numbers})
+        table = pd.read_csv(results, dtype={"image": str, **numbers}, encoding_errors="surrogateescape")
     except (OSError, ValueError) as error:  # not to be read, empty, no UTF-8, or text where numbers belong
         raise InputError(f"{results}: is no table ({error}); expected a results.csv that inference wrote") from error
     if not {"image", "decision"} <= set(table):

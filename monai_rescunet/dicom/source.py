@@ -14,6 +14,8 @@ from pydicom.uid import UID, DigitalMammographyXRayImageStorageForPresentation
 
 from monai_rescunet import __version__
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.data.readers.dicom.header import group_item
+from monai_rescunet.data.readers.formats import image_format
 from monai_rescunet.dicom.codes import CODING_SCHEME, MANUFACTURER, MODEL, VIEWS
 
 __all__ = [
@@ -45,7 +47,7 @@ def read_source(path: str | Path) -> pydicom.Dataset:
         InputError: the file is no DICOM, or it lacks what a result must refer to.
     """
     try:
-        source = pydicom.dcmread(path, stop_before_pixels=True)
+        source = pydicom.dcmread(path, stop_before_pixels=True, force=image_format(Path(path)) == "dicom")
     except (InvalidDicomError, OSError, EOFError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: cannot be read as DICOM ({error}); a result as DICOM needs a DICOM image") from error
     for keyword in _NEEDED:
@@ -85,7 +87,7 @@ def side_of(source: pydicom.Dataset) -> str:
     It is Image Laterality (0020,0062), of a multi-frame image Frame Laterality (0020,9072), else Laterality
     (0020,0060).
     """
-    anatomy = _shared(source, "FrameAnatomySequence")
+    anatomy = group_item(source, "FrameAnatomySequence") or pydicom.Dataset()
     sides = source.get("ImageLaterality"), anatomy.get("FrameLaterality"), source.get("Laterality")
     return next((str(side) for side in sides if side in ("L", "R", "B")), "")
 
@@ -99,14 +101,6 @@ def view_of(source: pydicom.Dataset) -> Code | None:
             if code == view:  # pydicom knows SNOMED's older codes
                 return view
     return VIEWS.get(str(source.get("ViewPosition")))
-
-
-def _shared(source: pydicom.Dataset, keyword: str) -> pydicom.Dataset:
-    """Return a functional group that all frames of a multi-frame image share, empty where there is none."""
-    for groups in source.get("SharedFunctionalGroupsSequence") or ():
-        for group in groups.get(keyword) or ():
-            return group
-    return pydicom.Dataset()
 
 
 def _take_for_mammogram(header: pydicom.Dataset) -> None:

@@ -154,15 +154,15 @@ class SaveMassResults(LeftOut):
         in_charge: bool,
     ) -> set[str]:
         """Return the images that are done."""
-        if in_charge:
-            table.lock()
+        if in_charge or self.share is not None:
+            table.lock(part=not in_charge)
         table.read(names)
         done: set[str] = set()
         if self.resume:
             done = done_in_whole_studies(names, entries, studies, table.rows, self._asked)
         if done:
             table.check_settings()
-        elif set(table.rows) - set(names):
+        elif self.share is not None or set(table.rows) - set(names):
             table.check_settings(ignored=NOT_OF_ROWS)
         earlier = {image: stem_of_label_map(rows[0]["label_map"]) for image, rows in table.rows.items()}
         self._stems = choose_stems(names, earlier)
@@ -185,7 +185,7 @@ class SaveMassResults(LeftOut):
             raise faults[0]
         self.leave_out([str(fault) for fault in faults])
         judged = [pair for pair in zip(image.masses, answers, strict=True) if "error" not in pair[1]]
-        asked = self._asked[name]
+        asked = "" if faults else self._asked[name]  # a run that goes on judges the image anew
         rows = [
             mass_row(name, canvas.meta, mass, output, self.calibration, label_map, asked) for mass, output in judged
         ]

@@ -15,6 +15,7 @@ from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import write_atomically
 from monai_rescunet.core.provenance import Provenance
 from monai_rescunet.core.result_names import DICOM_SUFFIXES
+from monai_rescunet.data.readers.formats import image_format
 
 if TYPE_CHECKING:
     from monai_rescunet.dicom import CadImage
@@ -37,7 +38,8 @@ def studies_of(paths: Sequence[str]) -> list[Hashable]:
     studies: list[Hashable] = []
     for path in paths:
         try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(IDENTIFIERS))
+            bare = image_format(Path(path)) == "dicom"  # with a preamble or without
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(IDENTIFIERS), force=bare)
             uids = tuple(str(header.get(keyword) or "") for keyword in IDENTIFIERS)
         except Exception:  # no DICOM, or damaged in one of many ways, of which whoever reads the image will tell
             uids = ()

@@ -33,6 +33,8 @@ from monai_rescunet.transforms import CropMassROId, NormalizeTone, ToDiscriminat
 __all__ = ["Answers", "answers"]
 
 BATCH = 16
+PLACES = ("box", "label", "contour")
+"""Of a mass, those in which a score means a probability."""
 
 
 class Answers(NamedTuple):
@@ -81,7 +83,7 @@ def answers(
         overrides: values of the inference config: `fold`, `amp`, ...
 
     Raises:
-        InputError: there is no mass, or one has no class or no place, or a file cannot be read.
+        InputError: there is no mass, or one has no class, or neither box nor mask, or a file cannot be read.
     """
     root = bundle_root() if bundle is None else Path(bundle).absolute()
     parser = ConfigParser(ConfigParser.load_config_file(str(root / "configs" / "inference.yaml")))
@@ -105,6 +107,11 @@ def answers(
     for entry in entries:
         if "class" not in entry:
             raise InputError(f"{entry['image']}: mass {entry['mass']} has no class; give that of every mass")
+        if not any(entry.get(place) for place in PLACES):
+            raise InputError(
+                f"{entry['image']}: mass {entry['mass']} has neither a box nor a mask, in which alone a score means a "
+                "probability; give one of every mass"
+            )
     tap = FeatureTap(network, parser.get_parsed_content("watched"), inferer.views())
     maps: dict[str, list[Tensor]] = {change.name: [] for change in changes}
     features: dict[str, list[Tensor]] = {change.name: [] for change in changes}

@@ -100,7 +100,7 @@ def warm_workflow(root: Path, checkpoint: Path, settings: Mapping[str, Any]) -> 
     """
     named = (Path(value) for value in settings.values() if isinstance(value, str | Path) and value)
     beside = checkpoint.parent.glob(f"{checkpoint.stem}*")  # the weights and what was fitted to them
-    files = (*sorted((root / "configs").glob("*")), *sorted(beside), *named)
+    files = (*sorted((root / "configs").glob("*")), *sorted((root / "models").glob("*")), *sorted(beside), *named)
     state = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files if path.is_file())
     try:
         key = (state, json.dumps(settings, sort_keys=True))

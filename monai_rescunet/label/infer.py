@@ -29,7 +29,7 @@ from monai_rescunet.results.outline import outline_of
 __all__ = ["LABELS", "MassInferTask"]
 
 LABELS = {f"{name} mass": value for name, value in CLASS_VALUES.items()}
-"""Values of the bundle's inference config that a client may change."""
+"""Values of the label map by the names that clients see."""
 STORED = {"store_dicom": ["seg", "sr"], "store_cad": ["cad"], "store_picture": ["sc"]}
 """What of `monai_rescunet.dicom` goes to the archive where a client asks for it."""
 UNTOLD = ("image", "mask", "corner")

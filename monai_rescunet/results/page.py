@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -129,7 +130,7 @@ def _read(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; run inference first")
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="surrogateescape")
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: is no table ({error}); expected a results.csv that inference wrote") from error
     if not {"image", "decision"} <= set(table):
@@ -165,7 +166,12 @@ def _pictures(folder: Path, stem: str) -> dict[str, str | None]:
                 save_thumbnail(image, folder, stem)
         except (OSError, ValueError) as error:
             raise InputError(f"{overlay}: is no picture ({error}); delete it, and run inference again") from error
-    return {"thumbnail": f"{THUMBNAILS}/{quote(stem)}.jpg", "picture": quote(overlay.name)}
+    return {"thumbnail": f"{THUMBNAILS}/{_url(stem)}.jpg", "picture": _url(overlay.name)}
+
+
+def _url(name: str) -> str:
+    """Return a file's name as a link has it, also one that is no UTF-8."""
+    return quote(os.fsencode(name))
 
 
 def _css(colour: tuple[int, int, int]) -> str:

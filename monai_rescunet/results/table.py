@@ -21,6 +21,9 @@ from monai_rescunet.results.rows import written_cells
 
 __all__ = ["ResultsTable"]
 
+LOCK = ".lock"
+PATIENCE = 10
+"""Seconds that a run which writes a part waits for others that look whether somebody writes the whole table."""
 PART = re.compile(r"results\.part\d+of\d+\.csv")
 Cells = dict[str, str]
 
@@ -49,18 +52,29 @@ class ResultsTable:
         self.rows: dict[str, list[Cells]] = {}
         self._order: list[str] = []
         self._file: int | None = None
-        self._lock = FileLock(folder / ".lock")
+        self._lock, self._lock_of_part = FileLock(folder / LOCK), FileLock(folder / f"{LOCK}.{self.own.stem}")
 
-    def lock(self) -> None:
+    def lock(self, part: bool = False) -> None:
         """Keep other runs out until `close`.
+
+        Args:
+            part: those alone that write the same part, or the whole table: others write parts of their own.
 
         Raises:
             InputError: another run writes into the folder, or the folder cannot be written to.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            if part:
+                self._lock_of_part.acquire(timeout=0)
+                with self._lock.acquire(timeout=PATIENCE):  # others of the parts look, too
+                    return
             self._lock.acquire(timeout=0)
+            for held in self.folder.glob(f"{LOCK}.*"):
+                with FileLock(held).acquire(timeout=0):
+                    pass
         except Timeout as error:
+            self._release()
             raise InputError(
                 f"{self.folder}: another run writes into it; wait for it, or choose another output folder"
             ) from error
@@ -93,7 +107,7 @@ class ResultsTable:
             )
 
     def check_settings(self, ignored: Iterable[str] = ()) -> None:
-        """Refuse to put rows of other settings beside those that are there.
+        """Refuse to put rows of other settings beside those that are there, or that another run is about to write.
 
         Args:
             ignored: names of settings that rows do not depend on.
@@ -102,6 +116,8 @@ class ResultsTable:
             InputError: the settings differ, or nobody knows those of the rows that are there.
         """
         then = _settings_in(self.folder)
+        if then is None and not self.rows and not (self.folder / SETTINGS).exists():
+            return
         if then is None:
             raise InputError(
                 f"{self.folder}: has results, and {SETTINGS} does not tell what they were made with; choose another "
@@ -179,7 +195,15 @@ class ResultsTable:
             Path(self._lock.lock_file).unlink(missing_ok=True)
             with suppress(OSError):  # there are other files in it
                 self.folder.rmdir()
+        self._release()
+
+    def _release(self) -> None:
+        """Let go of what is held; a part's lock leaves no file."""
         self._lock.release()
+        if self._lock_of_part.is_locked:
+            with suppress(OSError):
+                Path(self._lock_of_part.lock_file).unlink(missing_ok=True)
+            self._lock_of_part.release()
 
     def _write_whole(self) -> None:
         place = {image: number for number, image in enumerate(self._order)}
@@ -232,7 +256,7 @@ def _read(path: Path) -> dict[str, list[Cells]]:
 
 def _columns(path: Path) -> tuple[str, ...]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             return tuple(next(csv.reader(file), ()))
     except (OSError, ValueError, csv.Error):
         return ()

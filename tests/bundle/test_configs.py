@@ -71,7 +71,8 @@ def test_runs_into_one_folder_agree_in_all_that_a_user_changes_and_results_depen
         "bundle_root", "dataset_dir", "datalist", "section", "output_dir", "checkpoint", "fold", "thresholds", "strict",
         "resume", "share", "num_workers", "device", "finder_checkpoint", "finder_features",
     }  # fmt: skip
-    assert names - of_the_run == set(config("inference.yaml")["settings"]) - {"weights", "finder"}
+    of_files = {"weights", "calibration", "unlikeness", "finder"}
+    assert names - of_the_run == set(config("inference.yaml")["settings"]) - of_files
 
 
 def transform(transforms: list[dict[str, Any]], names: tuple[str, ...]) -> dict[str, Any]:
@@ -99,10 +100,21 @@ def test_the_paper_protocol_is_the_papers(phantoms, tmp_path):
     schedule, optimizer = parser.get_parsed_content("lr_scheduler"), parser.get_parsed_content("optimizer")
     assert optimizer.defaults["nesterov"]
     assert optimizer.defaults["momentum"] == 0.9
+    assert optimizer.defaults["weight_decay"] == 0
     for iteration in range(1, 1001):
         optimizer.step()
         schedule.step()
         assert optimizer.param_groups[0]["lr"] == pytest.approx(0.01 / (1 + 1e-6 * iteration), rel=1e-9)
+
+
+def test_the_knobs_of_training_are_those_of_the_papers_protocol_too(phantoms):
+    parser = ConfigParser(config("train.yaml", "paper.yaml"))
+    given = {"dataset_dir": str(phantoms), "datalist": str(phantoms / "datalist.json"), "features": TINY}
+    parser.update({**given, "image_weight": 1.0, "weight_decay": 0.3})
+    head, (group,) = parser.get_parsed_content("head"), parser.get_parsed_content("optimizer").param_groups
+    assert list(head.parameters())
+    assert {id(each) for each in head.parameters()} <= {id(each) for each in group["params"]}
+    assert group["weight_decay"] == 0.3
 
 
 def test_weights_that_do_not_fit_are_refused(phantoms, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from bundle_runs import command, environment, run_bundle
+
+from monai_rescunet.core.bundle_root import bundle_root
 
 NEEDED = {"features": None, "overlay": "false"}
 
@@ -29,6 +32,17 @@ def test_two_processes_make_the_table_of_one(one, phantoms, tmp_path):
     for path in one.glob("*_label.png"):
         assert (tmp_path / path.name).is_file()
     assert not list(tmp_path.glob("results.part*"))
+
+
+def test_results_of_another_calibration_are_not_put_beside_each_other(one, phantoms, tmp_path):
+    """Or one table would have two probabilities for one score."""
+    shutil.copytree(one, tmp_path / "out")
+    for name in ("model.pt", "model_calibration.json", "model_unlike.npz"):
+        shutil.copy(bundle_root() / "models" / name, tmp_path)
+    (tmp_path / "model_calibration.json").unlink()
+    settings = {**NEEDED, "checkpoint": tmp_path / "model.pt", "resume": "true"}
+    failed = run_bundle("inference.yaml", phantoms, tmp_path / "out", check=False, **settings)
+    assert "other settings (calibration is None, there" in failed.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="sends SIGKILL")

@@ -92,7 +92,7 @@ def test_inference_writes_them_beside_the_label_map(mammogram, tmp_path):
 
 def test_a_batch_has_one_valid_cad_report_a_study_which_names_both_networks(mammogram, tmp_path):
     study = {"StudyInstanceUID": generate_uid()}
-    breast = ((np.hypot(*(np.mgrid[-30:30, :41])) < 25) * 3000).astype(np.uint16)
+    breast = (np.clip(1 - np.hypot(*(np.mgrid[-30:30, :41])) / 28, 0, 1) * 3000).astype(np.uint16)
     sources = [mammogram(f"{name}.dcm", breast, **study) for name in "abc"]
     damaged = pydicom.dcmread(sources[1])
     del damaged.PixelData

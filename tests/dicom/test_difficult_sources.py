@@ -15,6 +15,7 @@ from pydicom.uid import DigitalMammographyXRayImageStorageForProcessing, generat
 from monai_rescunet import predict
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.dicom import DICOM_KINDS, attempt_dicom_results, dicom_results
+from monai_rescunet.handlers.study_reports import studies_of
 
 SOURCES: dict[str, dict[str, Any]] = {
     "no side": {"ImageLaterality": None, "ViewPosition": None},
@@ -104,6 +105,17 @@ def test_a_picture_of_another_size_is_refused(mammogram, three_masses):
         dicom_results(mammogram(), three_masses, ["sc"], picture=Image.new("RGB", (3, 4)))
 
 
+def test_a_file_without_a_preamble_has_its_results(mammogram, three_masses):
+    source = mammogram()
+    dataset, study = pydicom.dcmread(source), studies_of([str(source)])
+    del dataset.file_meta
+    dataset.preamble = None
+    dataset.save_as(source, implicit_vr=False, little_endian=True, enforce_file_format=False)
+    assert source.read_bytes()[128:132] != b"DICM"
+    assert set(dicom_results(source, three_masses)) == set(DICOM_KINDS)
+    assert studies_of([str(source)]) == study != [str(source)]
+
+
 @pytest.mark.parametrize("missing", ["StudyInstanceUID", "SeriesInstanceUID"])
 def test_an_image_that_cannot_be_referred_to_is_named(mammogram, three_masses, missing):
     contents, faults = attempt_dicom_results(mammogram(**{missing: None}), three_masses)
@@ -138,14 +150,16 @@ def test_an_image_of_a_batch_keeps_its_other_results(mammogram, tmp_path, caplog
     assert "has no Study Instance UID (0020,000D)" in caplog.text
 
 
-def test_one_frame_of_a_multi_frame_image_has_its_side_from_the_functional_groups(mammogram, three_masses):
+@pytest.mark.parametrize("place", ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"])
+def test_one_frame_of_a_multi_frame_image_has_its_side_from_the_functional_groups(mammogram, three_masses, place):
     source = mammogram(ImageLaterality=None, NumberOfFrames=1)
     dataset = pydicom.dcmread(source)
     anatomy, groups = pydicom.Dataset(), pydicom.Dataset()
     anatomy.FrameLaterality = "R"
     groups.FrameAnatomySequence = [anatomy]
-    dataset.SharedFunctionalGroupsSequence = [groups]
+    dataset.SharedFunctionalGroupsSequence = [pydicom.Dataset()]
     dataset.PerFrameFunctionalGroupsSequence = [pydicom.Dataset()]
+    setattr(dataset, place, [groups])
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.13.1.3"
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     dataset.save_as(source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -176,3 +177,57 @@ def test_another_run_into_the_folder_at_the_same_time_is_refused(tmp_path, write
         SaveMassResults(tmp_path / "out").select(entries)
     first.close()
     SaveMassResults(tmp_path / "out").select(entries)
+
+
+def test_runs_that_share_the_images_have_the_same_settings(tmp_path, write_png):
+    """Or the next run takes the rows of one for those of another."""
+    images = [(write_png(GREY, f"{name}.png"), A_MASS) for name in "ab"]
+    save(tmp_path / "out", *images, dataset_dir=tmp_path, share=(0, 2), settings={"kappa": 0.3, "overlay": True})
+    with pytest.raises(InputError, match=r"other settings \(kappa is 0\.5, there 0\.3\)"):
+        save(tmp_path / "out", *images, dataset_dir=tmp_path, share=(1, 2), settings={"kappa": 0.5, "overlay": True})
+    save(tmp_path / "out", *images, dataset_dir=tmp_path, share=(1, 2), settings={"kappa": 0.3, "overlay": False})
+
+
+def test_parts_are_not_put_together_while_one_is_written(tmp_path, write_png):
+    """Or the rows that come after are lost."""
+    paths = [write_png(GREY, f"{name}.png") for name in "abc"]
+    entries, out = [{"image": str(path)} for path in paths], tmp_path / "out"
+    sharing = SaveMassResults(out, dataset_dir=tmp_path, share=(0, 2))
+    chosen = sharing.select(entries)
+    for whole in (SaveMassResults(out, dataset_dir=tmp_path), SaveMassResults(out, dataset_dir=tmp_path, share=(0, 2))):
+        with pytest.raises(InputError, match="another run writes into it"):
+            whole.select(entries)
+    other = SaveMassResults(out, dataset_dir=tmp_path, share=(1, 2))
+    other.select(entries)
+    other.close()
+    for path in (paths[index] for index in chosen):
+        state = SimpleNamespace(batch=ImageOfMasses(loaded(path), [A_MASS[0]]), output=[A_MASS[1]])
+        sharing._update(SimpleNamespace(state=state))
+    sharing._complete(SimpleNamespace())
+    save(out, dataset_dir=tmp_path)
+    assert table(out).image.tolist() == ["a.png", "c.png"]
+
+
+def test_resuming_judges_an_image_anew_of_which_a_found_mass_had_no_answer(tmp_path, write_png):
+    path, out = write_png(GREY, "a.png"), tmp_path / "out"
+    handler = SaveMassResults(out, dataset_dir=tmp_path)
+    handler.select([{"image": str(path)}])  # the finder looks, so that nobody says how many masses there are
+    masses = [{"mass": number, **A_MASS[0]} for number in range(2)]
+    state = SimpleNamespace(batch=ImageOfMasses(loaded(path), masses), output=[A_MASS[1], {"error": OSError("gone")}])
+    handler._update(SimpleNamespace(state=state))
+    handler._complete(SimpleNamespace())
+    assert len(table(out)) == 1
+    again = SaveMassResults(out, dataset_dir=tmp_path, resume=True)
+    assert again.select([{"image": str(path)}]) == [0]
+    again.close()
+
+
+def test_a_file_name_that_is_no_utf8_is_kept(tmp_path, write_png):
+    path = write_png(GREY, "a.png").rename(tmp_path / os.fsdecode(b"Gr\xf6sse.png"))
+    for _ in range(2):
+        save(tmp_path / "out", (path, A_MASS), dataset_dir=tmp_path)
+    save(tmp_path / "out", (path, A_MASS), dataset_dir=tmp_path, share=(0, 2), resume=True)
+    rows = (tmp_path / "out" / "results.csv").read_bytes().splitlines()
+    assert len(rows) == 2
+    assert rows[1].startswith(b"Gr\xf6sse.png,")
+    assert "Gr" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")

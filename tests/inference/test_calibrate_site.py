@@ -89,9 +89,10 @@ def refused(site, datalist, out="new.json") -> str:
 def test_what_cannot_be_judged_is_said_in_one_line(site):
     (site / "cut.png").write_bytes((site / "0.png").read_bytes()[:400])
     assert "there is no mass to judge" in refused(site, lambda entries: [])
-    assert "0.png: nothing says where its mass is" in refused(
-        site, lambda entries: [{key: value for key, value in each.items() if key != "box"} for each in entries]
-    )
+    for place in ({}, {"point": [80, 100]}):
+        assert "0.png: mass 0 has neither a box nor a mask" in refused(
+            site, lambda entries, place=place: [{"image": "0.png", "class": "benign", **place}]
+        )
     assert "cut.png" in refused(site, lambda entries: [*entries[1:], entries[0] | {"image": "cut.png"}])
 
 

@@ -85,6 +85,21 @@ def test_a_measure_that_was_taken_away_is_gone(write_png, built, tmp_path):
     assert len(built) == 2
 
 
+def test_another_finder_in_the_same_file_is_loaded(write_png, built, tmp_path):
+    for part in ("configs", "models"):
+        shutil.copytree(bundle_root() / part, tmp_path / part)
+    finder = tmp_path / "models" / "finder.pt"
+    y, x = np.mgrid[:300, :200]
+    breast = np.clip(1 - np.hypot(x / 180, (y - 150) / 140), 0, 1) * 200 + 20 * (np.hypot(x - 60, y - 150) < 20)
+    image = write_png(breast.astype(np.uint8))
+    (before,) = predict(image, bundle=tmp_path, find_threshold=1.0)
+    state = torch.load(finder, weights_only=True)
+    torch.save({name: value * 0 if "weight" in name else value for name, value in state.items()}, finder)
+    (after,) = predict(image, bundle=tmp_path, find_threshold=1.0)
+    assert len(built) == 2
+    assert before["found"] != after["found"]
+
+
 def test_a_measure_of_other_modules_says_nothing(write_png):
     assert predict(write_png(GREY), box=BOX, watched=["encoder.0"])[0]["unlike_training"] is None
 

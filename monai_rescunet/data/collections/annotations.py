@@ -17,7 +17,7 @@ import yaml
 
 from monai_rescunet.core.errors import InputError
 
-__all__ = ["Annotated", "annotation_format", "read_annotation", "yolo_names"]
+__all__ = ["YOLO", "Annotated", "annotation_format", "read_annotation", "yolo_names"]
 
 COCO, LABELME, VOC, YOLO = "COCO", "LabelMe", "Pascal VOC", "YOLO"
 LARGEST = 256 << 20  # bytes of a file of annotations

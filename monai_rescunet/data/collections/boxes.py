@@ -7,7 +7,7 @@ from pathlib import Path
 
 from monai_rescunet.core.classes import CLASS_VALUES
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.data.collections.annotations import Annotated, annotation_format, read_annotation, yolo_names
+from monai_rescunet.data.collections.annotations import YOLO, Annotated, annotation_format, read_annotation, yolo_names
 from monai_rescunet.data.collections.folder.files import Kind, kind_of
 from monai_rescunet.data.collections.folder.names import Place, is_mask_name, name_below, place_of
 from monai_rescunet.data.collections.folder.rows import CORNERS
@@ -54,6 +54,9 @@ def convert_boxes(
     if not annotations:
         raise InputError(f"{folder}: has no file of boxes as COCO, YOLO, Pascal VOC or LabelMe write them")
     images = _Images(folder, files)
+    if any(kind == YOLO for _, kind in annotations):  # an image without an object has an empty file
+        empty = (path for path in files if path.suffix.lower() == ".txt" and not path.stat().st_size)
+        annotations = sorted([*annotations, *((path, YOLO) for path in empty if images.beside(path))])
     names = yolo_names(folder)
     rows: list[dict[str, str]] = []
     for path, kind in annotations:
@@ -80,6 +83,10 @@ class _Images:
                 self.by_name.setdefault(path.name.casefold(), []).append(path)
                 self.by_place.setdefault(place_of(root, path), []).append(path)
 
+    def beside(self, annotation: Path) -> list[Path]:
+        """Return the images that a file of annotations is called as."""
+        return self.by_place.get(place_of(self.root, annotation.with_suffix(".png")), [])
+
     def find(self, annotation: Path, name: str) -> Path:
         """Return the image of a file of annotations, which names it, in the way of Windows too, or is called as it is.
 
@@ -87,7 +94,7 @@ class _Images:
             InputError: there is none, or more than one.
         """
         if not name:
-            found = self.by_place.get(place_of(self.root, annotation.with_suffix(".png")), [])
+            found = self.beside(annotation)
         else:
             place = name.replace("\\", "/").lstrip("./")
             found = self.by_name.get(Path(place).name.casefold(), [])

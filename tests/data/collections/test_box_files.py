@@ -89,6 +89,15 @@ def test_a_pascal_voc_file_without_a_name_is_its_images_by_its_own(folder):
     assert [row["image"] for row in rows] == ["images/a.png", "images/b.png"]
 
 
+def test_an_empty_yolo_file_says_that_its_image_has_no_mass(folder):
+    yolo(folder)
+    (folder / "labels" / "b.txt").write_text("")
+    (folder / "notes.txt").write_text("")
+    rows, problems = convert_boxes(folder)
+    assert problems == []
+    assert [(row["image"], row["x_min"] == "") for row in rows] == [("images/a.png", False), ("images/b.png", True)]
+
+
 @pytest.mark.parametrize("make", FORMATS)
 def test_the_table_is_read_by_prepare_folder(folder, make, monkeypatch, capsys):
     make(folder, "opacity")

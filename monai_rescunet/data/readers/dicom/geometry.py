@@ -49,7 +49,7 @@ def metadata(dataset: pydicom.Dataset) -> dict[str, Any]:
         "geometry": "viewer" if plane is None else "plane",
         "spacing_source": source,
         "laterality": str(_first(dataset, "ImageLaterality", "FrameLaterality", "Laterality")),
-        "view": str(dataset.get("ViewPosition") or _coded_view(dataset)),
+        "view": str(_coded_view(dataset) or dataset.get("ViewPosition") or ""),
         "sop_instance_uid": str(dataset.get("SOPInstanceUID") or ""),
     }
     if plane is not None:  # a slice in space, which two axes cannot hold
