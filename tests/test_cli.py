@@ -90,7 +90,7 @@ def test_results_without_rows_are_shown(tmp_path):
     ("content", "message"),
     [
         (b"", "is no table"),
-        (b"\xff\xfe\x80", "is no table"),
+        (b"\xff\xfe\x80", "has the columns"),
         (b"site,auc\n1,0.9\n", "has the columns site, auc"),
         (b"image,decision,score\na.png,benign,high\n", "is no table"),
     ],

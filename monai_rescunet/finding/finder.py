@@ -16,7 +16,7 @@ from monai.utils import TransformBackends
 from torch import Tensor, nn
 
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.finding.breast import air_is_bright
+from monai_rescunet.finding.breast import air_is_bright, shows_several
 from monai_rescunet.finding.frame import BreastFrame
 from monai_rescunet.finding.placement import Placement
 from monai_rescunet.finding.proposals import Finding, Findings, ProposeMasses
@@ -76,8 +76,8 @@ class Finder:
             true_size: (columns, rows) of a picture that was stretched, before; see `BreastFrame`.
 
         Raises:
-            InputError: the weights are missing or damaged, or do not fit the network; the picture shows no breast, or
-                a white background instead of dark air.
+            InputError: the weights are missing or damaged, or do not fit the network; the picture shows no breast or
+                several, or a white background instead of dark air.
         """
         logits, frame, placement = self._look(image, true_size)
         self._require_mammogram(image, frame)
@@ -126,6 +126,11 @@ class Finder:
                 f"{name}: the background is white, and the finder expects bright tissue on dark air: the greys seem "
                 "to be inverted, or the picture to be padded with white; correct it (in DICOM: Photometric "
                 f"Interpretation, or Pixel Intensity Relationship Sign), or {remedy}"
+            )
+        if shows_several(values):
+            raise InputError(
+                f"{name}: shows more than one breast, or a second bright region of such a size; the finder looks at "
+                f"one: give each view as an image of its own, or {remedy}"
             )
         if not frame.any():
             raise InputError(

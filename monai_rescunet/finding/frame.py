@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.finding.breast import breast_mask
+from monai_rescunet.finding.breast import breast_mask, is_stretched
 from monai_rescunet.finding.placement import Placement
 
 __all__ = ["BreastFrame", "BreastFramed"]
@@ -63,9 +63,8 @@ class BreastFrame(InvertibleTransform):
         Args:
             image: `(C, columns, rows)`; the first channel is looked at.
             true_size: (columns, rows) that the picture had before it was stretched; only their ratio matters. Without
-                it, a square picture whose breast reaches its left or right edge is taken for a film's scan stretched,
-                of 0.585 times its height in width: mammograms are not square, and in one that was padded to a square
-                the breast lies in the middle. Boxes come back to the stored image either way.
+                it, a square picture that was not padded to one, see `is_stretched`, is taken for a film's scan
+                stretched, of 0.585 times its height in width. Boxes come back to the stored image either way.
 
         Raises:
             ValueError: the image is not `(C, columns, rows)`.
@@ -77,7 +76,7 @@ class BreastFrame(InvertibleTransform):
         values = torch.nan_to_num(values)
         mask = breast_mask(values.cpu())
         size = tuple(values.shape)
-        if true_size is None and size[0] == size[1] and (mask[0].any() or mask[-1].any()):
+        if true_size is None and is_stretched(values.cpu(), mask):
             true_size = (SCAN_ASPECT, 1.0)
         placement = Placement.of(mask, size, self.frame_size, true_size)
         framed = torch.zeros(self.frame_size) if not mask.any() else self._toned(placement, values, mask)

@@ -26,8 +26,8 @@ def load_finder_weights(network: nn.Module, path: str | Path) -> nn.Module:
     """
     if not Path(path).is_file():
         raise InputError(
-            f"{path}: there is no such file; without the finder's weights no mammogram can be searched: give a box, a "
-            "point or a mask, or say that the image is a crop of one mass"
+            f"{path}: there is no such file; without the finder's weights no mammogram can be searched: give a box or "
+            "a mask, or say that the image is a crop of one mass"
         )
     load_weights(network, path, "train_finder.yaml with the same finder_features")
     return network.eval()

@@ -250,6 +250,9 @@ class SaveMassResults(LeftOut):
             self._reports.judged(result.path, masses)
 
     def _failed(self, path: str) -> None:
+        """Take away what an earlier run left of an image that has no rows now."""
+        if self.output_dir is not None:
+            remove_stale(self.output_dir, self._stems[relative_name(path, self.dataset_dir)], [])
         if self._reports is not None:
             self._reports.failed(path)
 

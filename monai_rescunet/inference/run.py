@@ -20,6 +20,14 @@ from monai_rescunet.results.image_files import ImageResult
 
 __all__ = ["predict", "run_inference"]
 
+_OF_DATALISTS = "images are given by their paths: use `python -m monai.bundle run` for those of a datalist"
+GIVEN = {
+    **dict.fromkeys(("dataset_dir", "datalist", "section", "fold"), _OF_DATALISTS),
+    "output_dir": "results are written where `out` says",
+    "bundle_root": "another bundle is named by `bundle`",
+}
+"""Names of the config that would do nothing, and what is meant."""
+
 # MONAI warns that a caller keeps its own logging, as this one does
 logging.getLogger("monai.bundle.workflows").addFilter(lambda record: "skipping logging" not in record.msg)
 
@@ -103,9 +111,11 @@ def run_inference(
         raise InputError(f"{checkpoint}: there are no weights; expected a file that training wrote, such as model.pt")
     own = {"bundle_root": str(root), "dataset_dir": "", "output_dir": None, "checkpoint": str(checkpoint)}
     try:
-        warm = warm_workflow(root, checkpoint, {**own, "dataset#data": (), **overrides})
-        with warm.lock:
-            return warm.run(entries, _masses, output_dir=out and Path(out), keep_masks=keep, resume=resume)
+        while True:
+            warm = warm_workflow(root, checkpoint, {**own, "dataset#data": (), **overrides})
+            with warm.lock:
+                if not warm.spent:  # by another thread, while this one waited
+                    return warm.run(entries, _masses, output_dir=out and Path(out), keep_masks=keep, resume=resume)
     except RuntimeError as error:
         fault = input_error_behind(error)
         if fault is None:
@@ -124,6 +134,8 @@ def _checked(overrides: Mapping[str, Any], config_file: Path) -> dict[str, Any]:
         return {}
     config = _read(config_file, config_file.stat().st_mtime_ns)
     for name in overrides:
+        if name in GIVEN:
+            raise InputError(f"{name} is no setting here; {GIVEN[name]}")
         check_name(name, config, config_file)
     return {name: check_setting(name, value, config.get(name), expressions=False) for name, value in overrides.items()}
 

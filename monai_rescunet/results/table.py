@@ -146,6 +146,9 @@ class ResultsTable:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not resume:
             self.own.unlink(missing_ok=True)
+        elif self.own.exists():
+            content = self.own.read_bytes()
+            os.truncate(self.own, content.rfind(b"\n") + 1)  # a last line that was cut off
 
     def note_settings(self) -> None:
         """Write down what the rows are made with."""

@@ -132,6 +132,13 @@ def test_white_padding_is_neither_breast_nor_mass(pad):
     assert said.findings[0].box == pytest.approx([MASS[0] + left, MASS[1] + top, MASS[2] + left, MASS[3] + top], abs=6)
 
 
+def test_two_breasts_in_one_picture_are_refused():
+    """Or one of them is said to be free of masses, which was not looked at."""
+    image = mammogram()
+    with pytest.raises(InputError, match="more than one breast"):
+        finder()(torch.cat([image, image.flip(1)], dim=1))
+
+
 def test_a_breast_that_fills_the_picture_is_not_taken_for_inverted():
     tissue = mammogram()[:, 10:130, 120:300]
     assert finder()(tissue).highest > 0

@@ -61,6 +61,16 @@ def test_padded_square_keeps_its_aspect_and_a_stretched_one_gets_that_of_a_film(
     )
 
 
+@pytest.mark.parametrize("flips", [(), (1,)], ids=["left", "right"])
+def test_square_padded_on_the_side_of_the_air_keeps_its_aspect(flips):
+    breast = mammogram()[:, :, 25:-25]  # 300 columns of 370 rows
+    padded = F.pad(breast, (0, 0, 0, 70)).flip(flips)
+
+    placement = Placement(*BreastFrame((128, 224))(padded).meta["placement"])
+
+    assert placement.columns / placement.rows == pytest.approx(placement.width / placement.height, rel=0.02)
+
+
 def test_frame_size_is_checked():
     with pytest.raises(ValueError, match="frame_size"):
         BreastFrame((0, 10))

@@ -231,3 +231,24 @@ def test_a_file_name_that_is_no_utf8_is_kept(tmp_path, write_png):
     assert len(rows) == 2
     assert rows[1].startswith(b"Gr\xf6sse.png,")
     assert "Gr" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_part_that_was_cut_off_goes_on_after_its_last_whole_row(tmp_path, write_png):
+    images = [(write_png(GREY, f"{name}.png"), A_MASS) for name in "ab"]
+    share = {"dataset_dir": tmp_path, "share": (0, 1), "resume": True}
+    save(tmp_path / "out", *images, **share)
+    (part,) = (tmp_path / "out").glob("results*.csv")
+    part.write_bytes(part.read_bytes()[:-20])
+    save(tmp_path / "out", *images, **share)
+    save(tmp_path / "out", dataset_dir=tmp_path)
+    assert table(tmp_path / "out").image.tolist() == ["a.png", "b.png"]
+
+
+def test_what_an_earlier_run_left_of_an_image_that_fails_now_is_taken_away(tmp_path, write_png):
+    """Or it lies beside the results of other settings."""
+    image, out = write_png(GREY, "a.png"), tmp_path / "out"
+    save(out, (image, A_MASS), dataset_dir=tmp_path)
+    assert (out / "a_label.png").is_file()
+    save(out, (image, (A_MASS[0], {"error": OSError("gone")})), dataset_dir=tmp_path)
+    assert table(out).empty
+    assert not list(out.glob("a_*"))

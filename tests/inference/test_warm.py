@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import shutil
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +143,24 @@ def test_after_an_error_that_ended_a_run_the_next_one_runs(write_png, tmp_path):
         with pytest.raises(InputError, match="it is empty"):
             predict(bad, box=BOX, strict=True)
     assert len(predict(image, box=BOX, strict=True)) == 1
+
+
+def test_a_call_that_waited_for_one_that_failed_has_its_answer(write_png, built):
+    image, broken = write_png(GREY, "a.png"), write_png(GREY, "b.png")
+    broken.write_bytes(broken.read_bytes()[:200])
+    before = told(predict(image, box=BOX, strict=True))
+    (workflow,) = warm._kept.values()
+    answers: list[list[dict]] = []
+    with ThreadPoolExecutor(2) as threads:
+        with workflow.lock:
+            failing = threads.submit(predict, broken, box=BOX, strict=True)
+            time.sleep(0.5)
+            waiting = threads.submit(lambda: answers.append(told(predict(image, box=BOX, strict=True))))
+            time.sleep(0.5)
+        with pytest.raises(InputError):
+            failing.result()
+        waiting.result()
+    assert answers == [before]
 
 
 def test_the_shipped_weights_answer_as_their_batch_norms_and_flips_one_by_one_do(monkeypatch):

@@ -33,11 +33,13 @@ class Annotated(NamedTuple):
         image: its name as the file has it; empty where the file's own name tells.
         objects: names and boxes, `(x_min, y_min, x_max, y_max)`, max exclusive.
         fractions: the boxes are fractions of the image's size, not pixels.
+        size: (columns, rows) of the picture that was annotated; None where the file does not tell.
     """
 
     image: str
     objects: list[tuple[str, Box]]
     fractions: bool = False
+    size: tuple[int, int] | None = None
 
 
 def annotation_format(path: Path) -> str | None:
@@ -104,7 +106,10 @@ def _coco(text: str) -> list[Annotated]:
         x, y, width, height = map(float, annotation["bbox"])
         name = names.get(annotation["category_id"], str(annotation["category_id"]))
         objects[annotation["image_id"]].append((name, (x, y, x + width, y + height)))
-    return [Annotated(str(image["file_name"]), objects[image["id"]]) for image in content["images"]]
+    return [
+        Annotated(str(image["file_name"]), objects[image["id"]], size=_size(image.get("width"), image.get("height")))
+        for image in content["images"]
+    ]
 
 
 def _labelme(text: str) -> list[Annotated]:
@@ -117,7 +122,8 @@ def _labelme(text: str) -> list[Annotated]:
             radius = math.dist(points[0], edge)
             points = [(x - radius, y - radius), (x + radius, y + radius)]
         objects.append((str(shape["label"]), _round(points)))
-    return [Annotated(str(content["imagePath"]), objects)]
+    size = _size(content.get("imageWidth"), content.get("imageHeight"))
+    return [Annotated(str(content["imagePath"]), objects, size=size)]
 
 
 def _voc(text: str) -> list[Annotated]:
@@ -128,7 +134,8 @@ def _voc(text: str) -> list[Annotated]:
         corners = [float(str(each.findtext(f"bndbox/{corner}"))) for corner in ("xmin", "ymin", "xmax", "ymax")]
         box = max(corners[0] - 1, 0.0), max(corners[1] - 1, 0.0), corners[2], corners[3]
         objects.append((str(each.findtext("name")), box))
-    return [Annotated(root.findtext("filename", ""), objects)]
+    size = _size(root.findtext("size/width"), root.findtext("size/height"))
+    return [Annotated(root.findtext("filename", ""), objects, size=size)]
 
 
 def _yolo(text: str, names: Mapping[str, str]) -> Annotated:
@@ -145,6 +152,11 @@ def _yolo(text: str, names: Mapping[str, str]) -> Annotated:
             box = _round(list(zip(numbers[::2], numbers[1::2], strict=False)))
         objects.append((names.get(number, number), box))
     return Annotated("", objects, fractions=True)
+
+
+def _size(columns: Any, rows: Any) -> tuple[int, int] | None:
+    """Return what a file says of its picture's size; programs that do not know it write 0 or nothing."""
+    return (int(columns), int(rows)) if columns and rows and int(columns) and int(rows) else None
 
 
 def _is_yolo(cells: list[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath, PureWindowsPath
 
 from monai_rescunet.core.classes import CLASS_VALUES
 from monai_rescunet.core.errors import InputError
@@ -49,7 +49,7 @@ def convert_boxes(
             raise InputError(f"{name}={meaning}: expected benign, malignant, {MASS} or {IGNORE} behind the =")
     problems: list[str] = []
     collector = Collector(problems, strict)
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(folder)))
     annotations = [(path, kind) for path in files for kind in [annotation_format(path)] if kind]
     if not annotations:
         raise InputError(f"{folder}: has no file of boxes as COCO, YOLO, Pascal VOC or LabelMe write them")
@@ -76,10 +76,12 @@ class _Images:
 
     def __init__(self, root: Path, files: list[Path]) -> None:
         self.root = root
+        self.folders: set[Path] = set()
         self.by_name: dict[str, list[Path]] = {}
         self.by_place: dict[Place, list[Path]] = {}
         for path in files:
             if kind_of(path)[0] is Kind.IMAGE and not is_mask_name(root, path):
+                self.folders.add(path.parent)
                 self.by_name.setdefault(path.name.casefold(), []).append(path)
                 self.by_place.setdefault(place_of(root, path), []).append(path)
 
@@ -90,26 +92,49 @@ class _Images:
     def find(self, annotation: Path, name: str) -> Path:
         """Return the image of a file of annotations, which names it, in the way of Windows too, or is called as it is.
 
+        A path is taken from the file's own folder. Where nothing lies there, the folders of the name and of the image
+        must agree as far as both have any; a bare name is another folder's image only if the file's own has none.
+
         Raises:
             InputError: there is none, or more than one.
         """
         if not name:
             found = self.beside(annotation)
         else:
-            place = name.replace("\\", "/").lstrip("./")
-            found = self.by_name.get(Path(place).name.casefold(), [])
-            exact = [path for path in found if path.as_posix().endswith("/" + place)]
-            found = exact if len(exact) == 1 else found
+            said = PureWindowsPath(name.lstrip("./\\"))  # which knows both separators
+            alike = self.by_name.get(said.name.casefold(), [])
+            told = (annotation.parent / name.replace("\\", "/")).resolve()
+            found = [path for path in alike if path.resolve() == told]
+            if not found and (len(said.parts) > 1 or annotation.parent not in self.folders):
+                found = [path for path in alike if _agree(said, path.relative_to(self.root))]
         if len(found) != 1:
             called = name or annotation.stem
             raise InputError(f"{len(found)} images are called {called!r}; expected one: name them apart")
         return found[0]
 
 
+def _times(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"
+
+
+def _is_hidden(path: PurePath) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _agree(one: PurePath, other: PurePath) -> bool:
+    """Return whether two paths end alike, as far as both go, in upper or lower case."""
+    return all(a.casefold() == b.casefold() for a, b in zip(reversed(one.parts), reversed(other.parts), strict=False))
+
+
 def _rows(path: Path, annotated: Annotated, images: _Images, meanings: Mapping[str, str]) -> list[dict[str, str]]:
     """Return the rows of one image."""
     image = images.find(path, annotated.image)
     name, size = name_below(images.root, image), image_size(image)
+    if annotated.size not in (None, size):
+        raise InputError(
+            f"is of a picture of {_times(annotated.size)} pixels, and {name} has {_times(size)}: give the picture that "
+            "was annotated, or annotate this one"
+        )
     rows = []
     for called, corners in annotated.objects:
         meaning = meanings.get(called.casefold())

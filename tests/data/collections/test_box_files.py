@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -76,6 +77,42 @@ def test_names_of_windows_are_read(folder):
     file = folder / "coco.json"
     file.write_text(file.read_text().replace("images/a.png", "C:\\\\set\\\\images\\\\a.png"))
     assert [row["image"] for row in convert_boxes(folder)[0]] == ["images/a.png", "images/b.png"]
+
+
+def test_a_box_is_no_other_patients(folder):
+    """Images of patients are called alike, and one may be missing."""
+    for patient in ("p1", "p2"):
+        (folder / patient).mkdir()
+        shutil.copy(folder / "images" / "a.png", folder / patient / "CC.png")
+        shutil.copy(folder / "images" / "b.png", folder / patient / "MLO.png")
+        shape = {"label": "mass", "points": [[10, 8], [20, 4], [15, 12]]}
+        (folder / patient / "CC.json").write_text(json.dumps({"imagePath": "CC.png", "shapes": [shape]}))
+    assert [row["image"] for row in convert_boxes(folder)[0]] == ["p1/CC.png", "p2/CC.png"]
+    (folder / "p1" / "CC.png").unlink()
+    rows, problems = convert_boxes(folder)
+    assert [row["image"] for row in rows] == ["p2/CC.png"]
+    assert "0 images are called 'CC.png'" in problems[0]
+    coco = {"images": [{"id": 7, "file_name": "p1/CC.png"}], "annotations": [], "categories": []}
+    (folder / "coco.json").write_text(json.dumps(coco))
+    rows, problems = convert_boxes(folder)
+    assert [row["image"] for row in rows] == ["p2/CC.png"]
+    assert "0 images are called 'p1/CC.png'" in "".join(problems)
+
+
+def test_boxes_of_a_picture_of_another_size_are_not_taken(folder):
+    """Or they lie elsewhere in a smaller copy."""
+    for make, stated in (
+        (coco, ('"id": 7,', '"id": 7, "width": 80, "height": 40,')),
+        (voc, ("</filename>", "</filename><size><width>80</width><height>40</height></size>")),
+        (labelme, ('"imagePath"', '"imageWidth": 80, "imageHeight": 40, "imagePath"')),
+    ):
+        make(folder)
+        (file,) = [path for path in folder.iterdir() if path.name in ("coco.json", "a.xml", "a.json")]
+        text = file.read_text()
+        file.write_text(text.replace(*stated))
+        assert "is of a picture of 80 x 40 pixels, and images/a.png has 40 x 20" in convert_boxes(folder)[1][0]
+        for path in [path for path in folder.iterdir() if path.is_file()]:
+            path.unlink()
 
 
 def test_a_pascal_voc_file_without_a_name_is_its_images_by_its_own(folder):

@@ -8,7 +8,12 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_files import mammogram_dataset, write_mammogram
-from pydicom.uid import CTImageStorage, DigitalMammographyXRayImageStorageForPresentation, ImplicitVRLittleEndian
+from pydicom.uid import (
+    CTImageStorage,
+    DigitalMammographyXRayImageStorageForPresentation,
+    ImplicitVRLittleEndian,
+    SecondaryCaptureImageStorage,
+)
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.readers.dicom import pixel_spacing
@@ -105,3 +110,10 @@ def test_the_file_says_its_class_where_the_dataset_does_not(tmp_path):
     header = pydicom.dcmread(path)
     assert header.file_meta.MediaStorageSOPClassUID == DigitalMammographyXRayImageStorageForPresentation
     assert read_mammogram(path)[1]["spacing"] == pytest.approx([0.08, 0.07])
+
+
+@pytest.mark.parametrize("modality", ["US", "CT"])
+def test_a_secondary_capture_of_another_modality_is_refused(tmp_path, modality):
+    path = write_mammogram(tmp_path / "a.dcm", PIXELS, SOPClassUID=SecondaryCaptureImageStorage, Modality=modality)
+    with pytest.raises(InputError, match=rf"Modality \(0008,0060\) is '{modality}'; expected a mammogram"):
+        read_mammogram(path)

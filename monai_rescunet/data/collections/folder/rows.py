@@ -15,6 +15,7 @@ from monai_rescunet.data.collections.folder.names import name_below, own_case
 from monai_rescunet.data.collections.report import Entry
 from monai_rescunet.data.collections.tables import Rows, read_csv_rows
 from monai_rescunet.data.datalists.entries import FINDINGS, MASS, NO_MASS, path_below
+from monai_rescunet.data.readers.formats import image_stem
 from monai_rescunet.data.readers.mammogram import image_format, image_size, read_mammogram
 from monai_rescunet.transforms.boxes import check_box
 from monai_rescunet.transforms.lay_mask import lay_mask
@@ -48,11 +49,11 @@ class Refused:
         try:
             self.names.add(name_below(self.root, _file(self.root, image)))
         except InputError:
-            self.stems.add(PureWindowsPath(image).stem.casefold())  # which knows both separators
+            self.stems.add(image_stem(Path(PureWindowsPath(image).name)).casefold())  # which knows both separators
 
     def __contains__(self, name: str) -> bool:
         """Return whether an image, by its path below the root, is one of them."""
-        return name in self.names or Path(name).stem.casefold() in self.stems
+        return name in self.names or image_stem(Path(name)).casefold() in self.stems
 
 
 def find_table(root: Path, name: str) -> Path | None:

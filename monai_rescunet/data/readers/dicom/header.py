@@ -31,6 +31,8 @@ __all__ = ["PREAMBLE", "finite", "group_item", "lengths", "open_dicom", "sop_cla
 logger = logging.getLogger(__name__)
 
 MODALITIES = ("MG", "RG")  # RG: digitised film
+OF_CAPTURES = ("", "OT", "SC", "CR", "DX")
+"""What a Secondary Capture of a mammogram may say beside; US, CT or MR are none."""
 SOP_CLASSES = {
     DigitalMammographyXRayImageStorageForPresentation,
     DigitalMammographyXRayImageStorageForProcessing,
@@ -116,7 +118,7 @@ def lengths(dataset: pydicom.Dataset, keyword: str) -> list[float]:
 def _check_modality(dataset: pydicom.Dataset, path: Path) -> None:
     """Refuse another modality; where none is said, the class of the object decides."""
     modality, storage = str(dataset.get("Modality") or "").strip(), sop_class(dataset)
-    if modality in MODALITIES or storage == SecondaryCaptureImageStorage:
+    if modality in MODALITIES or (storage == SecondaryCaptureImageStorage and modality in OF_CAPTURES):
         return
     if modality:
         raise InputError(
