@@ -260,6 +260,8 @@ class SaveMassResults(LeftOut):
         self._drain()
         if self.share is None and idist.get_world_size() > 1:
             self._gather()
+        # an image that the finder searches was counted as one mass, and it may find several
+        self.masses = max(self.masses, self.written + len(self.left_out))
         if self.output_dir is not None and (self.share is not None or idist.get_rank() == 0):
             logger.info("wrote %d masses to %s", self.written, self.output_dir)
             if self.overlay and (self.output_dir / TABLE).is_file():

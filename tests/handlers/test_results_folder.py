@@ -252,3 +252,18 @@ def test_what_an_earlier_run_left_of_an_image_that_fails_now_is_taken_away(tmp_p
     save(out, (image, (A_MASS[0], {"error": OSError("gone")})), dataset_dir=tmp_path)
     assert table(out).empty
     assert not list(out.glob("a_*"))
+
+
+def test_what_was_left_out_of_found_masses_is_counted_beside_what_was_judged(tmp_path, write_png):
+    paths = [write_png(GREY, f"{name}.png") for name in "ab"]
+    handler = SaveMassResults(tmp_path / "out", dataset_dir=tmp_path)
+    handler.select([{"image": str(path)} for path in paths])
+    gone = {"error": OSError("gone")}
+    for path, answers in zip(paths, ([A_MASS[1]], [gone, gone]), strict=True):
+        masses = [{"mass": number, **A_MASS[0]} for number in range(len(answers))]
+        handler._update(
+            SimpleNamespace(state=SimpleNamespace(batch=ImageOfMasses(loaded(path), masses), output=answers))
+        )
+    handler._complete(SimpleNamespace())
+    with pytest.raises(InputError, match="2 of 3 masses were left out and the results are those of the others"):
+        handler.check()
