@@ -153,6 +153,16 @@ def test_compressed_pixels_decode(tmp_path, syntax):
     assert np.array_equal(read_mammogram_dicom(tmp_path / "a.dcm")[0], pixels.T)
 
 
+def test_a_stream_that_contradicts_the_header_about_the_sign_is_warned_of(tmp_path, caplog):
+    dataset = mammogram_dataset(np.tile(PIXELS, (12, 20)))
+    dataset.compress(JPEG2000Lossless)
+    for signed in (0, 1):
+        dataset.PixelRepresentation = signed
+        dataset.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+        read_mammogram_dicom(tmp_path / "a.dcm")
+        assert ("says that values have no sign" in caplog.text) == bool(signed)
+
+
 def test_secondary_capture_of_a_film_is_read(tmp_path):
     path = write_mammogram(tmp_path / "a.dcm", PIXELS, SOPClassUID=SecondaryCaptureImageStorage, Modality="OT")
     assert np.array_equal(read_mammogram_dicom(path)[0], PIXELS.T)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom.encaps import generate_frames
 from pydicom.pixels import apply_windowing, pixel_array
+from pydicom.pixels.utils import get_j2k_parameters
 from pydicom.uid import DigitalMammographyXRayImageStorageForProcessing, RLELossless
 
 from monai_rescunet.core.errors import InputError
@@ -43,9 +45,23 @@ def decode(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
         remedy = f"; if it is not installed, `pip install {package}`" if syntax.is_compressed and package else ""
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: the pixels ({syntax.name}) cannot be decoded{remedy} ({reason})") from error
+    if "JPEG 2000" in syntax.name:
+        _check_sign(dataset, path)
     if cells.shape != shape:
         raise InputError(f"{path}: its pixels decode to {cells.shape}; expected {shape} rows and columns, one frame")
     return cells.astype(cells.dtype.newbyteorder("="), copy=False)
+
+
+def _check_sign(dataset: pydicom.Dataset, path: Path) -> None:
+    """Warn where a JPEG 2000 stream says otherwise than the header whether its values have a sign."""
+    stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
+    said, signed = get_j2k_parameters(stream).get("is_signed"), bool(dataset.PixelRepresentation)
+    if said not in (None, signed):
+        logger.warning(
+            "%s: Pixel Representation (0028,0103) is %d, and the JPEG 2000 stream says that values have %s sign; they "
+            "are read as the header has it: look whether the brightest tissue came out dark",
+            path, signed, "a" if said else "no",
+        )  # fmt: skip
 
 
 class Greys:
