@@ -46,6 +46,7 @@ def draw_two_masses() -> tuple[np.ndarray, list[np.ndarray]]:
     (left, benign), (right, malignant) = (
         make_phantom(np.random.default_rng(seed), name, SIZE) for seed, name in enumerate(CLASS_VALUES)
     )
+    left, benign = left[:, ::-1], benign[:, ::-1]  # chest walls touch, so that the finder sees one breast
     nothing = np.zeros_like(benign)
     return np.hstack([left, right]), [np.hstack([benign, nothing]), np.hstack([nothing, malignant])]
 
