@@ -15,7 +15,7 @@ from pydicom.uid import UID, DigitalMammographyXRayImageStorageForPresentation
 from monai_rescunet import __version__
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.readers.dicom.header import group_item
-from monai_rescunet.data.readers.formats import image_format
+from monai_rescunet.data.readers.formats import dicom_header
 from monai_rescunet.dicom.codes import CODING_SCHEME, MANUFACTURER, MODEL, VIEWS
 
 __all__ = [
@@ -47,7 +47,7 @@ def read_source(path: str | Path) -> pydicom.Dataset:
         InputError: the file is no DICOM, or it lacks what a result must refer to.
     """
     try:
-        source = pydicom.dcmread(path, stop_before_pixels=True, force=image_format(Path(path)) == "dicom")
+        source = dicom_header(Path(path))
     except (InvalidDicomError, OSError, EOFError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: cannot be read as DICOM ({error}); a result as DICOM needs a DICOM image") from error
     for keyword in _NEEDED:

@@ -9,7 +9,7 @@ from skimage.filters import threshold_otsu
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["air_is_bright", "breast_mask", "is_stretched", "shows_several"]
+__all__ = ["air_is_bright", "breast_mask", "is_stretched", "reduced_picture", "shows_several"]
 
 LOOK = 192
 """Longer side of the small picture in which the breast is looked for, pixels."""
@@ -27,22 +27,34 @@ WHITE_SIDE = 0.5
 """How much of the picture's side that touches padding is white where that is air."""
 PADDED, ONE_VALUE = 0.98, 0.02
 """Part of a row or column of padding that has one value, and how far from it that is, part of the picture's range."""
-
 PADDED_SQUARE, STRETCHED = 0.15, 0.7
 """Width of black padding beside a breast in a square, part of it; width over height of a breast that is stretched."""
 
 
-def breast_mask(image: Tensor) -> Tensor:
+def reduced_picture(image: Tensor) -> np.ndarray:
+    """Return the small picture in which the breast is looked for, averaged down.
+
+    Args:
+        image: `(columns, rows)`.
+
+    Returns:
+        The same in 192 pixels on its longer side at most.
+    """
+    scale = min(1.0, LOOK / max(image.shape))
+    columns, rows = (max(1, round(length * scale)) for length in image.shape)
+    reduced: np.ndarray = F.adaptive_avg_pool2d(image[None, None], (columns, rows))[0, 0].numpy()
+    return reduced
+
+
+def breast_mask(reduced: np.ndarray) -> Tensor:
     """Return where the breast is: the largest bright region without labels, film edges, white padding and air.
 
     Args:
-        image: `(columns, rows)`, bright tissue on dark air.
+        reduced: what `reduced_picture` returned, bright tissue on dark air.
 
     Returns:
-        `(columns, rows)` of the image reduced to 192 pixels on its longer side at most, bool; nothing where no region
-        is bright, or all of them are too small to be a breast.
+        Of the same shape, bool; nothing where no region is bright, or all of them are too small to be a breast.
     """
-    reduced = _reduce(image)
     mask = torch.zeros(reduced.shape, dtype=torch.bool)
     place = _inside_padding(reduced, reduced.max(), narrowest=LABEL_WIDTH)
     regions, sizes = _bright_regions(reduced[place])
@@ -53,16 +65,15 @@ def breast_mask(image: Tensor) -> Tensor:
     return mask
 
 
-def shows_several(image: Tensor) -> bool:
+def shows_several(reduced: np.ndarray) -> bool:
     """Return whether a picture shows more than one breast: a second bright region has 0.3 of the largest one's area.
 
     Of 1626 whole mammograms none has one (0.26 at most); of pairs side by side 86 in 100 on film have, which often
     touch, and 98 in 100 of digital ones.
 
     Args:
-        image: `(columns, rows)`, bright tissue on dark air.
+        reduced: what `reduced_picture` returned, bright tissue on dark air.
     """
-    reduced = _reduce(image)
     place = _inside_padding(reduced, reduced.max(), narrowest=LABEL_WIDTH)
     largest = np.sort(_bright_regions(reduced[place])[1])[::-1]
     return bool(largest.size > 1 and largest[1] > SECOND_BREAST * largest[0])
@@ -83,7 +94,7 @@ def _bright_regions(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return regions, np.bincount(regions.ravel())[1:]
 
 
-def air_is_bright(image: Tensor) -> bool:
+def air_is_bright(reduced: np.ndarray) -> bool:
     """Return whether a mammogram's greys are inverted: a frame a little inside its edges is white rather than black.
 
     It is looked at as it is, and without black padding. Of 1626 whole mammograms, film and digital, and 103
@@ -91,9 +102,8 @@ def air_is_bright(image: Tensor) -> bool:
     crops), and each whole one is when inverted (at least 0.25), 93 to 99 in 100 when it is padded with black then.
 
     Args:
-        image: `(columns, rows)`.
+        reduced: what `reduced_picture` returned.
     """
-    reduced = _reduce(image)
     if _white_air(reduced) > MORE_WHITE:
         return True
     columns, rows = _inside_padding(reduced, reduced.min())
@@ -108,21 +118,20 @@ def air_is_bright(image: Tensor) -> bool:
     return any(side.mean() > WHITE_SIDE for side, is_padded in zip(sides, padded, strict=True) if is_padded)
 
 
-def is_stretched(image: Tensor, mask: Tensor) -> bool:
-    """Return whether a picture seems to be a film's scan that was stretched to a square.
+def is_stretched(reduced: np.ndarray, mask: Tensor) -> bool:
+    """Return whether a square picture seems to be a film's scan that was stretched to one, since mammograms are not.
 
-    It is square, though mammograms are not, and the breast reaches its left or right edge, while it lies in the middle
+    Then the breast reaches its left or right edge, while it lies in the middle
     where a mammogram was padded at both sides. Where it was padded at one side there is a black band, and the breast is
     less than 0.7 times as wide as high: so are 9 in 10 digital mammograms, and films but for one in 400, while of 1227
     films stretched to squares 3 in 100 have such a band and such a breast.
 
     Args:
-        image: `(columns, rows)`.
+        reduced: what `reduced_picture` returned.
         mask: what `breast_mask` returned.
     """
-    if image.shape[0] != image.shape[1] or not (mask[0].any() or mask[-1].any()):
+    if not (mask[0].any() or mask[-1].any()):
         return False
-    reduced = _reduce(image)
     inside, _ = _inside_padding(reduced, reduced.min())
     band = max(inside.start, len(reduced) - inside.stop) / len(reduced)
     width, height = (int(np.ptp(np.flatnonzero(mask.any(dim=axis)))) + 1 for axis in (1, 0))
@@ -155,11 +164,3 @@ def _inside_padding(picture: np.ndarray, value: float, narrowest: int = 1) -> tu
         start, stop = place[axis].start, place[axis].stop
         place[axis] = slice(start + first * (first >= narrowest), stop - last * (last >= narrowest))
     return place[0], place[1]
-
-
-def _reduce(image: Tensor) -> np.ndarray:
-    """Return an image averaged down until its longer side is 192 pixels at most."""
-    scale = min(1.0, LOOK / max(image.shape))
-    columns, rows = (max(1, round(length * scale)) for length in image.shape)
-    reduced: np.ndarray = F.adaptive_avg_pool2d(image[None, None], (columns, rows))[0, 0].numpy()
-    return reduced

@@ -16,7 +16,7 @@ from monai.utils import TransformBackends
 from torch import Tensor, nn
 
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.finding.breast import air_is_bright, shows_several
+from monai_rescunet.finding.breast import air_is_bright, reduced_picture, shows_several
 from monai_rescunet.finding.frame import BreastFrame
 from monai_rescunet.finding.placement import Placement
 from monai_rescunet.finding.proposals import Finding, Findings, ProposeMasses
@@ -121,13 +121,14 @@ class Finder:
         name = str(getattr(image, "meta", {}).get("filename_or_obj", "the image"))
         remedy = "give the box of the mass, or say that the picture is a crop of one"
         values = torch.nan_to_num(image[0].as_tensor() if isinstance(image, MetaTensor) else image[0]).float().cpu()
-        if air_is_bright(values):
+        reduced = reduced_picture(values)
+        if air_is_bright(reduced):
             raise InputError(
                 f"{name}: the background is white, and the finder expects bright tissue on dark air: the greys seem "
                 "to be inverted, or the picture to be padded with white; correct it (in DICOM: Photometric "
                 f"Interpretation, or Pixel Intensity Relationship Sign), or {remedy}"
             )
-        if shows_several(values):
+        if shows_several(reduced):
             raise InputError(
                 f"{name}: shows more than one breast, or a second bright region of such a size; the finder looks at "
                 f"one: give each view as an image of its own, or {remedy}"

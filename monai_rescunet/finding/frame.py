@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.finding.breast import breast_mask, is_stretched
+from monai_rescunet.finding.breast import breast_mask, is_stretched, reduced_picture
 from monai_rescunet.finding.placement import Placement
 
 __all__ = ["BreastFrame", "BreastFramed"]
@@ -74,9 +74,10 @@ class BreastFrame(InvertibleTransform):
         tensor: MetaTensor = convert_to_tensor(image, track_meta=True)
         values = tensor.as_tensor()[0].float()
         values = torch.nan_to_num(values)
-        mask = breast_mask(values.cpu())
+        reduced = reduced_picture(values.cpu())
+        mask = breast_mask(reduced)
         size = tuple(values.shape)
-        if true_size is None and is_stretched(values.cpu(), mask):
+        if true_size is None and size[0] == size[1] and is_stretched(reduced, mask):
             true_size = (SCAN_ASPECT, 1.0)
         placement = Placement.of(mask, size, self.frame_size, true_size)
         framed = torch.zeros(self.frame_size) if not mask.any() else self._toned(placement, values, mask)

@@ -9,13 +9,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pydicom
-
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import write_atomically
 from monai_rescunet.core.provenance import Provenance
 from monai_rescunet.core.result_names import DICOM_SUFFIXES
-from monai_rescunet.data.readers.formats import image_format
+from monai_rescunet.data.readers.formats import dicom_header
 
 if TYPE_CHECKING:
     from monai_rescunet.dicom import CadImage
@@ -38,8 +36,7 @@ def studies_of(paths: Sequence[str]) -> list[Hashable]:
     studies: list[Hashable] = []
     for path in paths:
         try:
-            bare = image_format(Path(path)) == "dicom"  # with a preamble or without
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(IDENTIFIERS), force=bare)
+            header = dicom_header(Path(path), IDENTIFIERS)
             uids = tuple(str(header.get(keyword) or "") for keyword in IDENTIFIERS)
         except Exception:  # no DICOM, or damaged in one of many ways, of which whoever reads the image will tell
             uids = ()

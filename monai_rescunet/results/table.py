@@ -143,7 +143,6 @@ class ResultsTable:
 
     def begin_part(self, resume: bool) -> None:
         """Begin a part of the table anew, or go on with it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         if not resume:
             self.own.unlink(missing_ok=True)
         elif self.own.exists():

@@ -9,7 +9,7 @@ from monai_rescunet.core.classes import CLASS_VALUES
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.collections.annotations import YOLO, Annotated, annotation_format, read_annotation, yolo_names
 from monai_rescunet.data.collections.folder.files import Kind, kind_of
-from monai_rescunet.data.collections.folder.names import Place, is_mask_name, name_below, place_of
+from monai_rescunet.data.collections.folder.names import Place, is_hidden, is_mask_name, name_below, place_of
 from monai_rescunet.data.collections.folder.rows import CORNERS
 from monai_rescunet.data.collections.report import Collector
 from monai_rescunet.data.readers.mammogram import image_size
@@ -49,7 +49,7 @@ def convert_boxes(
             raise InputError(f"{name}={meaning}: expected benign, malignant, {MASS} or {IGNORE} behind the =")
     problems: list[str] = []
     collector = Collector(problems, strict)
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(folder)))
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not is_hidden(folder, path))
     annotations = [(path, kind) for path in files for kind in [annotation_format(path)] if kind]
     if not annotations:
         raise InputError(f"{folder}: has no file of boxes as COCO, YOLO, Pascal VOC or LabelMe write them")
@@ -115,10 +115,6 @@ class _Images:
 
 def _times(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"
-
-
-def _is_hidden(path: PurePath) -> bool:
-    return any(part.startswith(".") for part in path.parts)
 
 
 def _agree(one: PurePath, other: PurePath) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pydicom
@@ -13,7 +14,7 @@ from monai_rescunet.data.readers.dicom.header import PREAMBLE, sop_class
 from monai_rescunet.data.readers.nifti import GZIP, is_nifti
 from monai_rescunet.data.readers.pictures import picture_format
 
-__all__ = ["EXPECTED", "image_format", "image_stem", "why_unreadable"]
+__all__ = ["EXPECTED", "dicom_header", "image_format", "image_stem", "why_unreadable"]
 
 EXPECTED = "expected DICOM, NIfTI, PNG, JPEG, TIFF or PGM"
 MEDICAL_SUFFIXES = (".dcm", ".dicom", ".nii")
@@ -67,6 +68,18 @@ def why_unreadable(path: Path) -> str:
         return f"it is empty; {EXPECTED}"
     found = next((said for begin, said in OTHERS.items() if head.startswith(begin)), None)
     return f"it is {found}" if found else f"it is none of the known formats, or cut off; {EXPECTED}"
+
+
+def dicom_header(path: Path, keywords: Sequence[str] | None = None) -> pydicom.Dataset:
+    """Return the header of a DICOM file, with its preamble or without; what is none fails as in pydicom.
+
+    Args:
+        path: the file.
+        keywords: of the attributes to be read; None reads all but the pixels.
+    """
+    bare = image_format(path) == "dicom"
+    tags = None if keywords is None else list(keywords)
+    return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, force=bare)
 
 
 def image_stem(path: Path) -> str:

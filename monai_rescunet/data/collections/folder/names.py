@@ -8,7 +8,7 @@ from pathlib import Path
 
 from monai_rescunet.data.readers.mammogram import image_stem
 
-__all__ = ["Place", "is_mask_name", "name_below", "own_case", "place_of"]
+__all__ = ["Place", "is_hidden", "is_mask_name", "name_below", "own_case", "place_of"]
 
 MASK_FOLDERS = (
     "mask", "masks", "label", "labels", "labelstr", "labelsts", "gt", "groundtruth", "seg", "segs", "segmentation",
@@ -61,6 +61,11 @@ def place_of(root: Path, path: Path) -> Place:
 def name_below(root: Path, path: Path) -> str:
     """Return the path below the root, one for each file however a table spells it."""
     return Path(relpath(path, root)).as_posix()
+
+
+def is_hidden(root: Path, path: Path) -> bool:
+    """Return whether a file, or a folder below the root that it lies in, is hidden."""
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def own_case(root: Path, image: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from monai_rescunet.core.result_names import LABEL_SUFFIXES, OVERLAY_SUFFIX
 from monai_rescunet.data.collections.annotations import annotation_format
 from monai_rescunet.data.collections.folder.files import MOST_MASK_VALUES, Kind, grey_values, kind_of
-from monai_rescunet.data.collections.folder.names import Place, is_mask_name, place_of
+from monai_rescunet.data.collections.folder.names import Place, is_hidden, is_mask_name, place_of
 from monai_rescunet.data.collections.report import Collector
 from monai_rescunet.data.readers.mammogram import image_stem
 
@@ -48,7 +48,7 @@ def scan_folder(root: Path, collector: Collector) -> Scan:
     """
     scan = Scan(root)
     for path in sorted(root.rglob("*")):
-        if any(part.startswith(".") for part in path.relative_to(root).parts):
+        if is_hidden(root, path):
             continue
         if path.is_symlink() and path.is_dir():
             collector.note(

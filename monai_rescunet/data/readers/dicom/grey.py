@@ -7,61 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-from pydicom.encaps import generate_frames
-from pydicom.pixels import apply_windowing, pixel_array
-from pydicom.pixels.utils import get_j2k_parameters
+from pydicom.pixels import apply_windowing
 from pydicom.uid import DigitalMammographyXRayImageStorageForProcessing, RLELossless
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data.readers.dicom.header import finite, lengths, sop_class
 
-__all__ = ["Greys", "decode"]
+__all__ = ["Greys"]
 
 logger = logging.getLogger(__name__)
 
-DECODERS = {
-    "JPEG 2000": "pylibjpeg-openjpeg",
-    "JPEG-LS": "pyjpegls",
-    "RLE": "pylibjpeg-rle",
-    "JPEG Lossless": "python-gdcm",
-    "JPEG": "pillow",
-}
 OVERLAY_GROUPS = range(0x6000, 0x6020, 2)
 SHAPES = {"IDENTITY": "MONOCHROME2", "INVERSE": "MONOCHROME1"}  # the one that goes with each (PS3.3, C.8.11.3)
 FAR = 1e7  # beyond every stored value, so that a window shows there its darkest and its brightest
-
-
-def decode(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
-    """Return the cells of an image as they are encoded, `(rows, columns)`, with whatever their unused bits hold.
-
-    Raises:
-        InputError: no installed decoder reads them, or they are cut off.
-    """
-    syntax, shape = dataset.file_meta.TransferSyntaxUID, (int(dataset.Rows), int(dataset.Columns))
-    try:
-        cells = np.asarray(pixel_array(dataset, raw=True, correct_unused_bits=False, view_only=True))
-    except Exception as error:  # each decoder raises its own
-        package = next((package for name, package in DECODERS.items() if name in syntax.name), None)
-        remedy = f"; if it is not installed, `pip install {package}`" if syntax.is_compressed and package else ""
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: the pixels ({syntax.name}) cannot be decoded{remedy} ({reason})") from error
-    if "JPEG 2000" in syntax.name:
-        _check_sign(dataset, path)
-    if cells.shape != shape:
-        raise InputError(f"{path}: its pixels decode to {cells.shape}; expected {shape} rows and columns, one frame")
-    return cells.astype(cells.dtype.newbyteorder("="), copy=False)
-
-
-def _check_sign(dataset: pydicom.Dataset, path: Path) -> None:
-    """Warn where a JPEG 2000 stream says otherwise than the header whether its values have a sign."""
-    stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
-    said, signed = get_j2k_parameters(stream).get("is_signed"), bool(dataset.PixelRepresentation)
-    if said not in (None, signed):
-        logger.warning(
-            "%s: Pixel Representation (0028,0103) is %d, and the JPEG 2000 stream says that values have %s sign; they "
-            "are read as the header has it: look whether the brightest tissue came out dark",
-            path, signed, "a" if said else "no",
-        )  # fmt: skip
 
 
 class Greys:

@@ -10,8 +10,9 @@ import pydicom
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.data.readers.dicom.cells import decode
 from monai_rescunet.data.readers.dicom.geometry import metadata
-from monai_rescunet.data.readers.dicom.grey import Greys, decode
+from monai_rescunet.data.readers.dicom.grey import Greys
 from monai_rescunet.data.readers.dicom.header import open_dicom
 
 __all__ = ["MappedMammogram", "read_mammogram_dicom"]

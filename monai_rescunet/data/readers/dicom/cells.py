@@ -1,0 +1,59 @@
+"""The cells of a DICOM image as they are encoded: raw or by any transfer syntax that an installed decoder reads."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.encaps import generate_frames
+from pydicom.pixels import pixel_array
+from pydicom.pixels.utils import get_j2k_parameters
+
+from monai_rescunet.core.errors import InputError
+
+__all__ = ["decode"]
+
+logger = logging.getLogger(__name__)
+
+DECODERS = {
+    "JPEG 2000": "pylibjpeg-openjpeg",
+    "JPEG-LS": "pyjpegls",
+    "RLE": "pylibjpeg-rle",
+    "JPEG Lossless": "python-gdcm",
+    "JPEG": "pillow",
+}
+
+
+def decode(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
+    """Return the cells of an image as they are encoded, `(rows, columns)`, with whatever their unused bits hold.
+
+    Raises:
+        InputError: no installed decoder reads them, or they are cut off.
+    """
+    syntax, shape = dataset.file_meta.TransferSyntaxUID, (int(dataset.Rows), int(dataset.Columns))
+    try:
+        cells = np.asarray(pixel_array(dataset, raw=True, correct_unused_bits=False, view_only=True))
+    except Exception as error:  # each decoder raises its own
+        package = next((package for name, package in DECODERS.items() if name in syntax.name), None)
+        remedy = f"; if it is not installed, `pip install {package}`" if syntax.is_compressed and package else ""
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: the pixels ({syntax.name}) cannot be decoded{remedy} ({reason})") from error
+    if "JPEG 2000" in syntax.name:
+        _check_sign(dataset, path)
+    if cells.shape != shape:
+        raise InputError(f"{path}: its pixels decode to {cells.shape}; expected {shape} rows and columns, one frame")
+    return cells.astype(cells.dtype.newbyteorder("="), copy=False)
+
+
+def _check_sign(dataset: pydicom.Dataset, path: Path) -> None:
+    """Warn where a JPEG 2000 stream says otherwise than the header whether its values have a sign."""
+    stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
+    said, signed = get_j2k_parameters(stream).get("is_signed"), bool(dataset.PixelRepresentation)
+    if said not in (None, signed):
+        logger.warning(
+            "%s: Pixel Representation (0028,0103) is %d, and the JPEG 2000 stream says that values have %s sign; they "
+            "are read as the header has it: look whether the brightest tissue came out dark",
+            path, signed, "a" if said else "no",
+        )  # fmt: skip
