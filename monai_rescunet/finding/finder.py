@@ -16,7 +16,14 @@ from monai.utils import TransformBackends
 from torch import Tensor, nn
 
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.finding.breast import air_is_bright, reduced_picture, shows_several
+from monai_rescunet.core.remarks import NO_PROPOSAL, REMARKS, joined, with_remark
+from monai_rescunet.finding.breast import (
+    air_is_bright,
+    breast_mask,
+    is_on_its_side,
+    reduced_picture,
+    shows_several,
+)
 from monai_rescunet.finding.frame import BreastFrame
 from monai_rescunet.finding.placement import Placement
 from monai_rescunet.finding.proposals import Finding, Findings, ProposeMasses
@@ -77,11 +84,12 @@ class Finder:
 
         Raises:
             InputError: the weights are missing or damaged, or do not fit the network; the picture shows no breast or
-                several, or a white background instead of dark air.
+                several, lies on its side, or has a white background instead of dark air.
         """
-        logits, frame, placement = self._look(image, true_size)
+        logits, frame = self._look(image, true_size)
         self._require_mammogram(image, frame)
-        return self.propose(logits, frame, placement)
+        found = self.propose(logits, frame.as_tensor(), Placement(*frame.meta["placement"]))
+        return found._replace(remarks=frame.meta.get(REMARKS, ""))
 
     def at(
         self, image: Tensor, points: Sequence[Sequence[float]], true_size: Sequence[float] | None = None
@@ -98,7 +106,8 @@ class Finder:
                 the network.
         """
         places = [check_point(point, tuple(image.shape[1:])) for point in points]
-        proposals = self.propose_at(*self._look(image, true_size)).findings
+        logits, frame = self._look(image, true_size)
+        proposals = self.propose_at(logits, frame.as_tensor(), Placement(*frame.meta["placement"])).findings
 
         def around(x: float, y: float) -> Finding | None:
             held = (each for each in proposals if each.box[0] <= x < each.box[2] and each.box[1] <= y < each.box[3])
@@ -106,27 +115,30 @@ class Finder:
 
         return [around(*place) for place in places]
 
-    def _look(self, image: Tensor, true_size: Sequence[float] | None) -> tuple[Tensor, Tensor, Placement]:
-        """Return the network's maps, the frame that they are of, and where it lies in the image."""
+    def _look(self, image: Tensor, true_size: Sequence[float] | None) -> tuple[Tensor, MetaTensor]:
+        """Return the network's maps and the frame that they are of."""
         network = self._ready()
-        frame: MetaTensor = self.frame(image, true_size)
-        placement, plain = Placement(*frame.meta["placement"]), frame.as_tensor()
-        batch = plain[None].to(self.device)
+        frame = self.frame(image, true_size)
+        batch = frame.as_tensor()[None].to(self.device)
         with torch.inference_mode():
             logits = network(batch) if self.inferer is None else self.inferer(batch, network)
-        return logits[0], plain, placement
+        return logits[0], frame
 
     def _require_mammogram(self, image: Tensor, frame: Tensor) -> None:
         """Raise where "no mass found" would be said of a picture that was not really looked at."""
         name = str(getattr(image, "meta", {}).get("filename_or_obj", "the image"))
         remedy = "give the box of the mass, or say that the picture is a crop of one"
-        values = torch.nan_to_num(image[0].as_tensor() if isinstance(image, MetaTensor) else image[0]).float().cpu()
-        reduced = reduced_picture(values)
+        reduced = reduced_picture(image)
         if air_is_bright(reduced):
             raise InputError(
-                f"{name}: the background is white, and the finder expects bright tissue on dark air: the greys seem "
-                "to be inverted, or the picture to be padded with white; correct it (in DICOM: Photometric "
-                f"Interpretation, or Pixel Intensity Relationship Sign), or {remedy}"
+                f"{name}: the background is white; expected bright tissue on dark air: the greys seem to be inverted, "
+                "or the picture to be padded with white. Correct that (in DICOM: Photometric Interpretation, or Pixel "
+                "Intensity Relationship Sign); a box is no remedy, as the class is read off the same greys"
+            )
+        if is_on_its_side(reduced, breast_mask(reduced)):
+            raise InputError(
+                f"{name}: lies on its side, the chest wall along its upper or lower edge, and the finder misses masses "
+                f"so: turn it by a quarter, or {remedy}"
             )
         if shows_several(reduced):
             raise InputError(
@@ -156,8 +168,8 @@ class FindMassesd(MapTransform):
 
     Each has `mass`, its number, the surest being 0, `box`, and `found`, the finder's confidence. The entry's own
     `found` is the highest confidence that was seen, also where the list stays empty. Of an entry that has its masses,
-    one that is told by a point alone gets the `box` of the surest proposal that holds the point; the others stay as
-    they are.
+    one that is told by a point alone gets the `box` of the surest proposal that holds the point, or a remark where none
+    does; the others stay as they are. What makes the finder's answer doubtful is remarked in the image's metadata.
 
     Args:
         keys: the mammogram, whole, `(C, columns, rows)`.
@@ -188,12 +200,15 @@ class FindMassesd(MapTransform):
         if d.get(self.masses_key) is not None:
             d[self.masses_key] = self._with_boxes(d)
         else:
-            said = self.finder(d[self.first_key(d)], d.get(self.true_size_key))
+            image = d[self.first_key(d)]
+            said = self.finder(image, d.get(self.true_size_key))
             d[self.masses_key] = [
                 {"mass": number, "box": list(box), "found": confidence}
                 for number, (box, confidence) in enumerate(said.findings)
             ]
             d["found"] = said.highest
+            if said.remarks and isinstance(image, MetaTensor):
+                image.meta[REMARKS] = joined(image.meta.get(REMARKS), said.remarks)
         return d
 
     def _with_boxes(self, d: Mapping[Hashable, Any]) -> list[dict[str, Any]]:
@@ -217,6 +232,7 @@ class FindMassesd(MapTransform):
             if finding is not None:
                 masses[n] = {**masses[n], "box": list(finding.box)}
             else:
+                masses[n] = with_remark(masses[n], NO_PROPOSAL)
                 logger.warning(
                     "%s: the finder sees no mass round the point %s, which is looked at in a window of one size: the "
                     "outline may be much too large; a box says more",

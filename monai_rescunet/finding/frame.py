@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.remarks import REMARKS, STRETCHED, joined
 from monai_rescunet.finding.breast import breast_mask, is_stretched, reduced_picture
 from monai_rescunet.finding.placement import Placement
 
@@ -63,8 +64,10 @@ class BreastFrame(InvertibleTransform):
         Args:
             image: `(C, columns, rows)`; the first channel is looked at.
             true_size: (columns, rows) that the picture had before it was stretched; only their ratio matters. Without
-                it, a square picture that was not padded to one, see `is_stretched`, is taken for a film's scan
-                stretched, of 0.585 times its height in width. Boxes come back to the stored image either way.
+                it, the `spacing` in the metadata tells how wide a pixel is for its height. Without both, a square
+                picture that was not padded to one, see `is_stretched`, is taken for a film's scan stretched, of 0.585
+                times its height in width, which is remarked in the metadata. Boxes come back to the stored image
+                either way.
 
         Raises:
             ValueError: the image is not `(C, columns, rows)`.
@@ -74,15 +77,21 @@ class BreastFrame(InvertibleTransform):
         tensor: MetaTensor = convert_to_tensor(image, track_meta=True)
         values = tensor.as_tensor()[0].float()
         values = torch.nan_to_num(values)
-        reduced = reduced_picture(values.cpu())
+        reduced = reduced_picture(values[None])
         mask = breast_mask(reduced)
         size = tuple(values.shape)
-        if true_size is None and size[0] == size[1] and is_stretched(reduced, mask):
+        spacing = tensor.meta.get("spacing")
+        if true_size is None and spacing is not None:
+            true_size = size[0] * float(spacing[0]), size[1] * float(spacing[1])
+        guessed = true_size is None and size[0] == size[1] and is_stretched(reduced, mask)
+        if guessed:
             true_size = (SCAN_ASPECT, 1.0)
         placement = Placement.of(mask, size, self.frame_size, true_size)
         framed = torch.zeros(self.frame_size) if not mask.any() else self._toned(placement, values, mask)
         result = MetaTensor(framed[None].to(values.device)).copy_meta_from(tensor)
         result.meta["placement"] = list(placement)
+        if guessed:
+            result.meta[REMARKS] = joined(result.meta.get(REMARKS), STRETCHED)
         info = {"placement": list(placement), "affine": tensor.affine}
         traced: MetaTensor = self.push_transform(result, orig_size=size, extra_info=info)
         return traced

@@ -47,10 +47,12 @@ class Findings(NamedTuple):
     Attributes:
         findings: those at or above the threshold, the surest first; none where it found no mass.
         highest: the highest confidence that it had anywhere, in [0, 1], also where that is no finding.
+        remarks: what makes it doubtful, see `core.remarks`.
     """
 
     findings: list[Finding]
     highest: float
+    remarks: str = ""
 
 
 class ProposeMasses(Transform):

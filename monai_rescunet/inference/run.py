@@ -38,6 +38,7 @@ def predict(
     box: Sequence[float] | Sequence[Sequence[float]] | None = None,
     point: Sequence[float] | Sequence[Sequence[float]] | None = None,
     crop: bool = False,
+    true_size: Sequence[float] | None = None,
     out: str | Path | None = None,
     bundle: str | Path | None = None,
     **overrides: Any,
@@ -52,6 +53,9 @@ def predict(
             where it has none. A box says more.
         crop: the images are crops of one mass each, which are looked at whole. With neither box nor point nor this
             the finder looks for masses.
+        true_size: (columns, rows) that the pictures had before they were stretched, for the finder; only their ratio
+            matters. Without it a square picture that seems to be a stretched film, and whose spacing nobody tells, is
+            taken for one, which is said in `remarks`.
         out: folder for label maps, overlays and `results.csv`; None writes nothing.
         bundle: folder of another bundle than the installed one, with its own config and weights.
         overrides: values of the bundle's inference config by their name: `find_threshold`, `otsu_mode`, `checkpoint`...
@@ -77,7 +81,9 @@ def predict(
         >>> [(mass["box"], mass["found"]) for mass in predict("mammogram.dcm")]  # doctest: +SKIP
         [('1213 790 1488 1141', 0.61)]
     """
-    return run_inference(images, box=box, point=point, crop=crop, out=out, bundle=bundle, keep=True, **overrides)
+    return run_inference(
+        images, box=box, point=point, crop=crop, true_size=true_size, out=out, bundle=bundle, keep=True, **overrides
+    )
 
 
 def run_inference(
@@ -86,6 +92,7 @@ def run_inference(
     box: Sequence[float] | Sequence[Sequence[float]] | None = None,
     point: Sequence[float] | Sequence[Sequence[float]] | None = None,
     crop: bool = False,
+    true_size: Sequence[float] | None = None,
     out: str | Path | None = None,
     bundle: str | Path | None = None,
     keep: bool = False,
@@ -103,7 +110,8 @@ def run_inference(
         raise InputError("a box or point is given, and crop, which says that the whole image is the region: give one")
     locations += [{"crop": True}] if crop else []
     masses = {"masses": [{"mass": mass, **location} for mass, location in enumerate(locations)]} if locations else {}
-    entries = [{"image": str(path), **masses} for path in paths]
+    known = masses if true_size is None else {**masses, "true_size": _size(true_size)}
+    entries = [{"image": str(path), **known} for path in paths]
     root = bundle_root() if bundle is None else Path(bundle).absolute()
     overrides = _checked(overrides, root / "configs" / "inference.yaml")
     checkpoint = Path(overrides.pop("checkpoint", root / "models" / "model.pt"))
@@ -144,6 +152,14 @@ def _checked(overrides: Mapping[str, Any], config_file: Path) -> dict[str, Any]:
 def _read(config_file: Path, modified: int) -> ConfigParser:
     """Return a config, read once for all calls until its file is `modified`."""
     return ConfigParser(ConfigParser.load_config_file(str(config_file)))
+
+
+def _size(value: Sequence[float]) -> list[float]:
+    """Return a size, (columns, rows)."""
+    size = [float(length) for length in np.asarray(value, dtype=float).ravel()]
+    if len(size) != 2 or not np.isfinite(size).all() or min(size) <= 0:
+        raise InputError(f"true_size is {value}; expected columns and rows, above 0")
+    return size
 
 
 def _several(value: Any, name: str) -> list[Sequence[float]]:

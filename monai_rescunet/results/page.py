@@ -17,7 +17,7 @@ from scipy import ndimage
 from monai_rescunet.core.classes import BENIGN, CLASS_VALUES, COLOURS, MALIGNANT, NO_FINDING, UNDECIDED
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import write_atomically
-from monai_rescunet.core.result_names import LABEL_SUFFIXES, MOST_USUAL, PAGE, RESULT_MARK, TABLE, THUMBNAILS
+from monai_rescunet.core.result_names import LABEL_SUFFIXES, PAGE, RESULT_MARK, TABLE, THUMBNAILS
 from monai_rescunet.results.overlay import coloured_strips
 
 __all__ = ["save_thumbnail", "write_page"]
@@ -39,7 +39,7 @@ NUMBERS = {
 }
 """Columns of numbers that the page shows where the table has them: their captions and decimals."""
 
-WORDS = {"mass": "mass", "box": "box", "spacing_source": "spacing from"}
+WORDS = {"remarks": "remarks", "mass": "mass", "box": "box", "spacing_source": "spacing from"}
 FLAGS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
 
 
@@ -75,7 +75,7 @@ def write_page(output_dir: str | Path) -> Path:
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # columns stand in the order of NUMBERS
     template = environment.from_string(files(__package__).joinpath("page.html.jinja").read_text(encoding="utf-8"))
     html = template.render(
-        data={"images": images, "numbers": numbers, "words": words, "most_usual": MOST_USUAL},
+        data={"images": images, "numbers": numbers, "words": words},
         mark=RESULT_MARK,
         images=len(images),
         masses=int((table["decision"] != NO_FINDING).sum()),

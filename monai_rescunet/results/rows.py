@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from monai_rescunet.core.classes import NO_FINDING, NO_LESION, WHOLE_IMAGE
-from monai_rescunet.core.result_names import COLUMNS
+from monai_rescunet.core.remarks import REMARKS, UNUSUAL, joined
+from monai_rescunet.core.result_names import COLUMNS, MOST_USUAL
 from monai_rescunet.decisions.metrics import segmentation_metrics
 from monai_rescunet.transforms.outline import Outline
 
@@ -33,14 +34,16 @@ def mass_row(
     Args:
         image: its image's name.
         meta: its image's metadata.
-        entry: the mass before the network: `roi`, and where they are known `mass`, `found`, and `label`, the outline of
-            the annotated mass.
+        entry: the mass before the network: `roi`, and where they are known `mass`, `found`, `remarks`, and `label`, the
+            outline of the annotated mass.
         output: the mass after it: `result` and `outline`.
         calibration: gives the probability of malignancy of a score; None tells none.
         label_map: name of the label map's file.
         asked: see `asked_of`.
     """
     result, outline = output["result"], output["outline"]
+    unlike = output.get("unlike_training")
+    unusual = UNUSUAL if unlike is not None and unlike > MOST_USUAL else None
     told = {
         "image": image,
         "mass": entry.get("mass", 0),
@@ -49,7 +52,8 @@ def mass_row(
         "decision": result["decision"],
         "score": result["score"],
         "probability": _probability(result, entry["roi"], calibration),
-        "unlike_training": output.get("unlike_training"),
+        "unlike_training": unlike,
+        "remarks": joined(meta.get(REMARKS), entry.get(REMARKS), unusual) or None,
         "lambda1": result["lambda1"],
         "lambda2": result["lambda2"],
         "area_px": outline.area,
@@ -74,8 +78,17 @@ def no_finding_row(
         label_map: name of the label map's file, which is empty.
         asked: see `asked_of`.
     """
-    told = {"image": image, "mass": 0, "found": found, "decision": NO_FINDING, "label_map": label_map, "asked": asked}
-    return {name: {**told, "spacing_source": meta["spacing_source"]}.get(name) for name in COLUMNS}
+    told = {
+        "image": image,
+        "mass": 0,
+        "found": found,
+        "decision": NO_FINDING,
+        "remarks": meta.get(REMARKS) or None,
+        "spacing_source": meta["spacing_source"],
+        "label_map": label_map,
+        "asked": asked,
+    }
+    return {name: told.get(name) for name in COLUMNS}
 
 
 def written_cells(row: Mapping[str, Any]) -> dict[str, str]:

@@ -16,7 +16,8 @@ __all__ = ["EachMassd", "LenientCompose"]
 class EachMassd(Transform):
     """Apply transforms to each mass of an entry's list `masses`, each with what the image's entry has.
 
-    A mass that they cannot be applied to gets `error`, an `InputError`, and the others go on. What the entry holds of
+    A mass that they cannot be applied to gets `error`, an `InputError`, and the others go on; one that has its `error`
+    already stays as it is. What the entry holds of
     `drop_keys` is then left out: the masses hold what they need of it. An entry without the list is itself one mass.
 
     Args:
@@ -47,6 +48,8 @@ class EachMassd(Transform):
         return {key: value for key, value in shared.items() if key not in self.drop_keys} | {self.masses_key: masses}
 
     def _prepared(self, shared: Mapping[Hashable, Any], mass: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        if "error" in mass:
+            return dict(mass)
         try:
             prepared = self.transforms({**shared, **mass})
         except Exception as error:

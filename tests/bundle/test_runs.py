@@ -181,8 +181,8 @@ def test_inference_writes_label_maps_overlays_and_results(trained, phantoms, tmp
     run_bundle("inference.yaml", phantoms, tmp_path, checkpoint=trained / "model.pt", roi_size=64)
     table = pd.read_csv(tmp_path / "results.csv", keep_default_na=False)
     assert list(table.columns) == [
-        "image", "mass", "box", "found", "decision", "score", "probability", "unlike_training", "lambda1", "lambda2",
-        "area_px", "area_mm2", "spacing_source", "dice", "label_map", "asked",
+        "image", "mass", "box", "found", "decision", "score", "probability", "unlike_training", "remarks",
+        "lambda1", "lambda2", "area_px", "area_mm2", "spacing_source", "dice", "label_map", "asked",
     ]  # fmt: skip
     assert len(table) == 8
     for row in table.itertuples():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from finding.pictures import MASS, SIZE, BrightestIsMass, mammogram
+from monai.data import MetaTensor
 from torch.nn import functional as F
 
 from monai_rescunet.core.errors import InputError
@@ -98,7 +99,7 @@ def test_dictionary_form_gives_boxes_to_masses_that_have_points_alone(caplog):
     first, second, third = FindMassesd("image", finder())({"image": image, "masses": masses})["masses"]
     assert first["box"] == pytest.approx(MASS, abs=6)
     assert "found" not in first
-    assert (second, third) == tuple(masses[1:])
+    assert (second, third) == (masses[1], {**masses[2], "remarks": "no finding round the point"})
     assert "no mass round the point [30, 210]" in caplog.text
     caplog.clear()
     outside = [{"mass": 0, "point": [900, 3]}]  # whose fault is told where its region is cropped
@@ -137,6 +138,26 @@ def test_two_breasts_in_one_picture_are_refused():
     image = mammogram()
     with pytest.raises(InputError, match="more than one breast"):
         finder()(torch.cat([image, image.flip(1)], dim=1))
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("square", [False, True])
+def test_a_mammogram_on_its_side_is_refused(turns, mirrored, square):
+    image = mammogram().flip(1) if mirrored else mammogram()
+    if square:  # stretched
+        image = F.interpolate(image[None].float(), (420, 420))[0]
+    assert len(finder()(image).findings) == 1
+    with pytest.raises(InputError, match="lies on its side, the chest wall along its upper or lower edge"):
+        finder()(image.rot90(turns, (1, 2)))
+
+
+def test_a_guess_that_a_film_was_stretched_is_remarked():
+    square = MetaTensor(F.interpolate(mammogram()[None].float(), (420, 420))[0], meta={"remarks": "implant"})
+    entry = FindMassesd("image", finder())({"image": square})
+    assert entry["image"].meta["remarks"] == "implant; taken for a stretched film"
+    told = FindMassesd("image", finder())({"image": MetaTensor(square.as_tensor()), "true_size": SIZE})
+    assert "remarks" not in told["image"].meta
 
 
 def test_a_breast_that_fills_the_picture_is_not_taken_for_inverted():

@@ -35,6 +35,7 @@ def folder(tmp_path_factory) -> Path:
     rows = []
     for number in range(6):
         image = mammogram(mass=number < 5).flip((1,) if number % 2 else ())
+        image[0, -1, number] = 1  # no picture is another's copy
         Image.fromarray(image[0].numpy().T.astype(np.uint8)).save(folder / f"{number}.png")
         left = SIZE[0] - MASS[2] if number % 2 else MASS[0]
         box = [left, MASS[1], left + MASS[2] - MASS[0], MASS[3]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from finding.pictures import mammogram
+from monai.data import MetaTensor
 from torch.nn import functional as F
 
 from monai_rescunet.finding import BreastFrame, BreastFramed
@@ -69,6 +70,28 @@ def test_square_padded_on_the_side_of_the_air_keeps_its_aspect(flips):
     placement = Placement(*BreastFrame((128, 224))(padded).meta["placement"])
 
     assert placement.columns / placement.rows == pytest.approx(placement.width / placement.height, rel=0.02)
+
+
+def test_the_spacing_tells_the_aspect_of_the_pixels():
+    image = mammogram()[:, :, :-1]
+    frame = BreastFrame((128, 224))
+    wide = MetaTensor(image[:, ::2], meta={"spacing": (0.14, 0.07)})  # pixels twice as wide as high
+
+    first, second = (Placement(*frame(picture).meta["placement"]) for picture in (image, wide))
+
+    assert (second.columns, second.rows) == pytest.approx((first.columns, first.rows), rel=0.02)
+
+
+def test_a_square_of_known_spacing_is_no_stretched_film():
+    square = mammogram()[:, :, 60:360]
+    frame = BreastFrame((128, 224))
+    for spacing, remarks in ((None, "taken for a stretched film"), ((0.07, 0.07), "")):
+        meta = {} if spacing is None else {"spacing": spacing}
+        framed = frame(MetaTensor(square, meta=meta))
+        placement = Placement(*framed.meta["placement"])
+        aspect = (placement.columns / placement.rows) / (placement.width / placement.height)
+        assert aspect == pytest.approx(0.585 if spacing is None else 1.0, rel=0.02)
+        assert framed.meta.get("remarks", "") == remarks
 
 
 def test_frame_size_is_checked():

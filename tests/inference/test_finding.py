@@ -81,7 +81,31 @@ def test_what_cannot_be_searched_is_left_out_and_failed_in_the_report(picture, s
     with pytest.raises(InputError, match=said):
         predict(path, out=tmp_path / "alone", dicom=["cad"])
     assert not (tmp_path / "alone" / "bad_cad.dcm").exists()
-    assert predict(path, box=[305, 276, 368, 321])[0]["decision"]  # a box says where to look
+    box = [305, 276, 368, 321]
+    if picture == "blank":
+        with pytest.raises(InputError, match="holds one grey level"):
+            predict(path, box=box)
+    else:
+        assert "greys seem inverted" in predict(path, box=box)[0]["remarks"]
+
+
+def test_what_makes_an_answer_doubtful_stands_in_its_row(tmp_path):
+    grey = np.asarray(Image.open(EXAMPLES / PLAIN).convert("L"))
+    stretched = np.asarray(Image.fromarray(grey).resize((800, 800)))
+    Image.fromarray(stretched).save(tmp_path / "square.png")
+    write_mammogram(tmp_path / "implant.dcm", grey.astype(np.uint16), BreastImplantPresent="YES")
+    (guessed, implant) = predict(
+        [tmp_path / "square.png", tmp_path / "implant.dcm"], max_findings=1, out=tmp_path / "o"
+    )
+    assert (guessed["remarks"], implant["remarks"]) == ("taken for a stretched film", "implant")
+    table = pd.read_csv(tmp_path / "o" / "results.csv")
+    assert list(table["remarks"]) == ["taken for a stretched film", "implant"]
+    (none,) = predict(tmp_path / "implant.dcm", find_threshold=1.0)
+    assert (none["decision"], none["remarks"]) == ("no finding", "implant")
+    (told,) = predict(tmp_path / "square.png", max_findings=1, true_size=grey.shape[::-1])
+    assert told["remarks"] is None
+    with pytest.raises(InputError, match="true_size is"):
+        predict(tmp_path / "square.png", true_size=[800])
 
 
 def test_at_most_so_many_findings_the_surest_first():

@@ -17,10 +17,11 @@ import yaml
 
 from monai_rescunet.core.errors import InputError
 
-__all__ = ["YOLO", "Annotated", "annotation_format", "read_annotation", "yolo_names"]
+__all__ = ["YOLO", "Annotated", "annotation_format", "is_blank", "read_annotation", "yolo_names"]
 
 COCO, LABELME, VOC, YOLO = "COCO", "LabelMe", "Pascal VOC", "YOLO"
 LARGEST = 256 << 20  # bytes of a file of annotations
+BLANK = 8  # bytes of a file that may be line breaks alone
 YOLO_NUMBERS = 5  # class, x and y of the centre, width, height; more are a polygon, or end in a confidence
 
 Box = tuple[float, float, float, float]
@@ -59,6 +60,11 @@ def annotation_format(path: Path) -> str | None:
         return YOLO if lines and all(_is_yolo(line) for line in lines) else None
     except (OSError, ValueError, RecursionError, ElementTree.ParseError):
         return None
+
+
+def is_blank(path: Path) -> bool:
+    """Return whether a file is empty, but for line breaks perhaps."""
+    return path.stat().st_size <= BLANK and not path.read_bytes().strip()
 
 
 def read_annotation(path: Path, kind: str, names: Mapping[str, str]) -> list[Annotated]:

@@ -7,7 +7,14 @@ from pathlib import Path, PurePath, PureWindowsPath
 
 from monai_rescunet.core.classes import CLASS_VALUES
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.data.collections.annotations import YOLO, Annotated, annotation_format, read_annotation, yolo_names
+from monai_rescunet.data.collections.annotations import (
+    YOLO,
+    Annotated,
+    annotation_format,
+    is_blank,
+    read_annotation,
+    yolo_names,
+)
 from monai_rescunet.data.collections.folder.files import Kind, kind_of
 from monai_rescunet.data.collections.folder.names import Place, is_hidden, is_mask_name, name_below, place_of
 from monai_rescunet.data.collections.folder.rows import CORNERS
@@ -55,7 +62,7 @@ def convert_boxes(
         raise InputError(f"{folder}: has no file of boxes as COCO, YOLO, Pascal VOC or LabelMe write them")
     images = _Images(folder, files)
     if any(kind == YOLO for _, kind in annotations):  # an image without an object has an empty file
-        empty = (path for path in files if path.suffix.lower() == ".txt" and not path.stat().st_size)
+        empty = (path for path in files if path.suffix.lower() == ".txt" and is_blank(path))
         annotations = sorted([*annotations, *((path, YOLO) for path in empty if images.beside(path))])
     names = yolo_names(folder)
     rows: list[dict[str, str]] = []

@@ -126,9 +126,10 @@ def test_a_pascal_voc_file_without_a_name_is_its_images_by_its_own(folder):
     assert [row["image"] for row in rows] == ["images/a.png", "images/b.png"]
 
 
-def test_an_empty_yolo_file_says_that_its_image_has_no_mass(folder):
+@pytest.mark.parametrize("blank", ["", "\n", "\r\n\r\n"])
+def test_an_empty_yolo_file_says_that_its_image_has_no_mass(folder, blank):
     yolo(folder)
-    (folder / "labels" / "b.txt").write_text("")
+    (folder / "labels" / "b.txt").write_text(blank)
     (folder / "notes.txt").write_text("")
     rows, problems = convert_boxes(folder)
     assert problems == []

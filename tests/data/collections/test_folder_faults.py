@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import nibabel
 import numpy as np
@@ -194,12 +195,26 @@ def test_an_image_whose_mask_cannot_be_read_is_not_taken_without_it(tmp_path, wr
 
 
 def test_cases_that_differ_in_their_spelling_alone_are_asked_about(tmp_path, write):
-    write(*(f"{name}.png" for name in "abcd"))
-    cases = dict(zip("abcd", ("P01", "p01", "P 01", "P02"), strict=True))
-    table(tmp_path / "labels.csv", "image,mask,label,case", *(f"{name}.png,,benign,{cases[name]}" for name in "abcd"))
+    write(*(f"{name}.png" for name in "abcdef"))
+    cases = dict(zip("abcdef", ("P01", "p01", "P 1", "P02", "P20", "P10"), strict=True))
+    table(tmp_path / "labels.csv", "image,mask,label,case", *(f"{name}.png,,benign,{cases[name]}" for name in "abcdef"))
     report = prepare_folder([tmp_path])
-    assert [entry["case"] for entry in report.entries] == ["P02"]
-    assert report.problems[0].startswith("the cases 'P 01', 'P01', 'p01': differ in upper and lower case or spaces")
+    assert [entry["case"] for entry in report.entries] == ["P02", "P20", "P10"]
+    assert "the cases 'P 1', 'P01', 'p01': differ in upper and lower case, spaces or zeros" in report.problems[0]
+
+
+def test_copies_of_a_picture_are_of_one_patient_or_left_out(tmp_path, write):
+    write("a.png", "b.png", "c.png")
+    for copy in ("a2", "a3", "b2"):
+        shutil.copy(tmp_path / f"{copy[0]}.png", tmp_path / f"{copy}.png")
+    rows = ["a.png,,benign,", "a2.png,,benign,p1", "a3.png,,benign,", "b.png,,benign,p1", "b2.png,,benign,p2"]
+    table(tmp_path / "labels.csv", "image,mask,label,case", *rows, "c.png,,benign,p1")
+    report = prepare_folder([tmp_path])
+    assert {entry["image"]: entry["case"] for entry in report.entries} == dict.fromkeys(
+        ("a.png", "a2.png", "a3.png", "c.png"), "p1"
+    )
+    assert len(report.problems) == 1
+    assert "b.png and b2.png: are one picture, of the cases p1 and p2; none is kept" in report.problems[0]
 
 
 def test_an_image_in_folders_of_both_classes_is_left_out(tmp_path, write):

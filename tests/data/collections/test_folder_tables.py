@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import pytest
 from csv_files import BOXES, table
 
@@ -125,3 +127,47 @@ def test_rows_that_say_both_that_there_is_a_mass_and_that_there_is_none_are_refu
     report = prepare_folder([tmp_path])
     assert [entry["image"] for entry in report.entries] == ["b.png"]
     assert message in report.problems[0]
+
+
+@pytest.mark.parametrize("place", ["labels.csv", "a folder"])
+def test_a_class_that_boxes_csv_contradicts_costs_the_image(tmp_path, write, place):
+    images = ("a.png", "b.png") if place == "labels.csv" else ("malignant/a.png", "malignant/b.png")
+    write(*images)
+    if place == "labels.csv":
+        table(tmp_path / "labels.csv", "image,mask,label", *(f"{image},,malignant" for image in images))
+    rows = [f"{images[0]},1,1,9,9,malignant", f"{images[0]},11,1,19,9,benign", f"{images[1]},1,1,9,9,"]
+    table(tmp_path / "boxes.csv", BOXES + ",label", *rows)
+    report = prepare_folder([tmp_path])
+    assert [(entry["image"], entry["class"]) for entry in report.entries] == [(images[1], "malignant")]
+    (problem,) = report.problems
+    assert "has the class malignant in labels.csv or by its folder, and benign and malignant in boxes.csv" in problem
+
+
+def test_a_case_that_boxes_csv_contradicts_costs_the_image(tmp_path, write):
+    write("a.png", "b.png", "c.png")
+    table(tmp_path / "labels.csv", "image,mask,label,case", "a.png,,benign,p1", "b.png,,benign,", "c.png,,benign,p3")
+    table(tmp_path / "boxes.csv", BOXES + ",case", "a.png,1,1,9,9,p2", "b.png,1,1,9,9,p2", "c.png,1,1,9,9,")
+    report = prepare_folder([tmp_path])
+    assert [(entry["image"], entry["case"]) for entry in report.entries] == [("b.png", "p2"), ("c.png", "p3")]
+    assert "has the case p1 in labels.csv or by its folder, and p2 in boxes.csv" in report.problems[0]
+
+
+def test_boxes_that_nearly_coincide_are_told_and_kept(tmp_path, write):
+    write("a.png")
+    table(tmp_path / "boxes.csv", BOXES, "a.png,1,1,19,19", "a.png,1,1,19,18", "a.png,3,3,19,12")
+    report = prepare_folder([tmp_path])
+    assert len(report.entries) == 3
+    (problem,) = report.problems
+    assert "[1.0, 1.0, 19.0, 19.0] and [1.0, 1.0, 19.0, 18.0], which nearly coincide" in problem
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_are_one_name_however_they_are_stored(tmp_path, write, forms):
+    there, told = (normalize(form, "Müller/é.png") for form in forms)
+    write(there)
+    table(tmp_path / "boxes.csv", BOXES + ",label", f"{told},1,1,9,9,benign")
+    (entry,) = prepare_folder([tmp_path], strict=True).entries
+    assert (entry["image"], entry["class"]) == (there, "benign")
+    (tmp_path / "boxes.csv").write_text(f"{BOXES}\n{told},1,1,9,99\n", encoding="utf-8")
+    with pytest.raises(InputError, match="no usable image"):  # nor is it taken whole
+        prepare_folder([tmp_path])

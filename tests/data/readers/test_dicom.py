@@ -237,13 +237,19 @@ def test_mapped_pixels_are_those_of_the_whole_without_an_overlay_in_their_unused
     assert np.array_equal(MappedMammogram.open(path).read(slice(1, 4), slice(2, 6)), whole[1:4, 2:6])
 
 
-@pytest.mark.parametrize("keyword", ["Rows", "BitsStored"])
-def test_a_header_without_what_mapping_needs_is_refused_by_name(tmp_path, keyword):
-    dataset = mammogram_dataset(PIXELS)
-    del dataset[keyword]
-    dataset.save_as(tmp_path / "a.dcm", enforce_file_format=True)
-    with pytest.raises(InputError, match=rf"a\.dcm: cannot be read as DICOM .*{keyword}"):
-        MappedMammogram.open(tmp_path / "a.dcm")
+@pytest.mark.parametrize(
+    ("keyword", "said"),
+    [
+        ("Rows", r"Rows \(0028,0010\)"),
+        ("BitsStored", r"Bits Stored \(0028,0101\)"),
+        ("PixelRepresentation", r"Pixel Representation \(0028,0103\)"),
+    ],
+)
+def test_a_header_without_what_pixels_need_is_refused_by_name(tmp_path, keyword, said):
+    path = write_mammogram(tmp_path / "a.dcm", PIXELS, **{keyword: None})
+    for read in (read_mammogram_dicom, MappedMammogram.open):
+        with pytest.raises(InputError, match=rf"a\.dcm: has no {said}, without which its pixels mean nothing"):
+            read(path)
 
 
 def test_real_files_load(real_data):

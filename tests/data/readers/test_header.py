@@ -8,6 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_files import mammogram_dataset, write_mammogram
+from pydicom.sr.codedict import codes
 from pydicom.uid import (
     CTImageStorage,
     DigitalMammographyXRayImageStorageForPresentation,
@@ -110,6 +111,37 @@ def test_the_file_says_its_class_where_the_dataset_does_not(tmp_path):
     header = pydicom.dcmread(path)
     assert header.file_meta.MediaStorageSOPClassUID == DigitalMammographyXRayImageStorageForPresentation
     assert read_mammogram(path)[1]["spacing"] == pytest.approx([0.08, 0.07])
+
+
+def test_a_picture_of_a_phantom_is_refused(tmp_path):
+    path = write_mammogram(tmp_path / "a.dcm", PIXELS, QualityControlImage="YES")
+    with pytest.raises(InputError, match=r"a\.dcm: Quality Control Image \(0028,0300\) is YES"):
+        read_mammogram(path)
+    assert read_mammogram(write_mammogram(path, PIXELS, QualityControlImage="NO"))[1]["remarks"] == ""
+
+
+@pytest.mark.parametrize(
+    ("view", "modifiers", "implant", "remarks"),
+    [
+        (codes.CID4014.CranioCaudal, [], "NO", ""),
+        (codes.CID4014.TissueSpecimenFromBreast, [], None, "tissue specimen"),
+        (codes.CID4014.CranioCaudal, [codes.CID4015.Magnification], None, "magnification view"),
+        (codes.CID4014.CranioCaudal, [codes.CID4015.SpotCompression], None, "spot compression view"),
+        (codes.CID4014.CranioCaudal, [codes.CID4015.ImplantDisplaced], "YES", "implant; implant displaced"),
+        (codes.CID4014.CranioCaudal, [codes.CID4015.NippleInProfile], None, ""),
+    ],
+)
+def test_views_that_training_had_none_of_are_remarked(tmp_path, view, modifiers, implant, remarks):
+    item = code_item(view)
+    item.ViewModifierCodeSequence = [code_item(code) for code in modifiers]
+    path = write_mammogram(tmp_path / "a.dcm", PIXELS, ViewCodeSequence=[item], BreastImplantPresent=implant)
+    assert read_mammogram(path)[1]["remarks"] == remarks
+
+
+def code_item(code) -> pydicom.Dataset:
+    item = pydicom.Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme_designator, code.meaning
+    return item
 
 
 @pytest.mark.parametrize("modality", ["US", "CT"])

@@ -9,7 +9,8 @@ from typing import Any
 
 from monai_rescunet.core.classes import CLASS_VALUES
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.data.collections.folder.claims import without_shared_files, without_similar_cases
+from monai_rescunet.data.collections.folder.claims import with_copies, without_shared_files, without_similar_cases
+from monai_rescunet.data.collections.folder.contradictions import without_contradictions
 from monai_rescunet.data.collections.folder.names import name_below, own_case, place_of
 from monai_rescunet.data.collections.folder.rows import (
     Refused,
@@ -144,9 +145,13 @@ def _entries(root: Path, report: CollectionReport, collector: Collector) -> list
     entries = [
         entry if entry.get("finding") == NO_MASS else entry | {"mass": mass}
         for image, rows in images.items()
-        for mass, entry in enumerate(_without_contradictions(image, rows, collector))
+        for mass, entry in enumerate(
+            without_contradictions(image, known.get(image, []), rows, own_case(root, root / image), collector)
+        )
     ]
-    return without_similar_cases(root, without_shared_files(root, entries, collector), collector)
+    for look in (without_shared_files, with_copies, without_similar_cases):
+        entries = look(root, entries, collector)
+    return entries
 
 
 def _gather(
@@ -209,30 +214,3 @@ def _from_image(scan: Scan, image: Path) -> Entry:
     if names:
         entry["label"] = names[0] if len(names) == 1 else names
     return entry
-
-
-def _without_contradictions(image: str, rows: list[Entry], collector: Collector) -> list[Entry]:
-    """Return an image's masses; a row that stands twice is kept once, and of rows that contradict each other none."""
-    cases = sorted({entry["case"] for entry in rows})
-    if len(cases) > 1:
-        collector.note(image, f"stands in rows of the cases {', '.join(cases)}; expected one case: correct the table")
-        return []
-    if len(rows) > 1 and NO_MASS in [entry.get("finding") for entry in rows]:
-        collector.note(image, "stands in a row whose box is blank beside another one; none is kept: correct the table")
-        return []
-    bare = [entry for entry in rows if "label" not in entry and "box" not in entry]
-    if bare and len(bare) < len(rows):
-        collector.note(image, "stands in a row without a mask beside one with it; the latter is kept")
-        rows = [entry for entry in rows if entry not in bare]
-    masses: dict[str, list[Entry]] = {}
-    for entry in rows:
-        same = masses.setdefault(str((entry.get("label"), entry.get("box"))), [])
-        if entry in same:
-            collector.note(image, "stands in two rows; the first is kept")
-        else:
-            same.append(entry)
-    for same in masses.values():
-        if len(same) > 1:
-            classes = ", ".join(str(entry.get("class", "blank")) for entry in same)
-            collector.note(image, f"stands in rows that call one mass {classes}; none is kept: correct the table")
-    return [entry for same in masses.values() if len(same) == 1 for entry in same]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path, PureWindowsPath
+from unicodedata import normalize
 
 import numpy as np
 from monai.data import MetaTensor
@@ -49,11 +51,15 @@ class Refused:
         try:
             self.names.add(name_below(self.root, _file(self.root, image)))
         except InputError:
-            self.stems.add(image_stem(Path(PureWindowsPath(image).name)).casefold())  # which knows both separators
+            self.stems.add(_plain_stem(PureWindowsPath(image).name))  # which knows both separators
 
     def __contains__(self, name: str) -> bool:
         """Return whether an image, by its path below the root, is one of them."""
-        return name in self.names or image_stem(Path(name)).casefold() in self.stems
+        return name in self.names or _plain_stem(name) in self.stems
+
+
+def _plain_stem(name: str) -> str:
+    return normalize("NFC", image_stem(Path(name))).casefold()
 
 
 def find_table(root: Path, name: str) -> Path | None:
@@ -219,13 +225,12 @@ def _image(root: Path, row: dict[str, str]) -> Path:
 
 
 def _file(root: Path, name: str) -> Path:
-    """Return a file that a table names, in the way of Windows too."""
-    try:
-        return path_below(root, name)
-    except InputError:
-        if "\\" not in name:
-            raise
-        return path_below(root, name.replace("\\", "/"))
+    """Return a file that a table names, in the way of Windows too, and with accents as macOS writes them or not."""
+    for spelled in (name, name.replace("\\", "/")):
+        for form in ("NFC", "NFD"):
+            with suppress(InputError):
+                return path_below(root, normalize(form, spelled))
+    return path_below(root, name)
 
 
 def _readable(root: Path, name: str) -> Path:

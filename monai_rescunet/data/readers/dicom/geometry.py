@@ -15,7 +15,9 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from monai_rescunet.data.readers.dicom.header import finite, group_item, lengths, sop_class
+from monai_rescunet.core.remarks import REMARKS, joined
+from monai_rescunet.data.readers.dicom.header import finite, group_item, lengths, name_of, sop_class
+from monai_rescunet.data.readers.dicom.unusual import unusual
 
 __all__ = ["MAX_SPACING_MM", "MIN_SPACING_MM", "metadata", "pixel_spacing"]
 
@@ -51,6 +53,7 @@ def metadata(dataset: pydicom.Dataset) -> dict[str, Any]:
         "laterality": str(_first(dataset, "ImageLaterality", "FrameLaterality", "Laterality")),
         "view": str(_coded_view(dataset) or dataset.get("ViewPosition") or ""),
         "sop_instance_uid": str(dataset.get("SOPInstanceUID") or ""),
+        REMARKS: joined(*unusual(dataset)),
     }
     if plane is not None:  # a slice in space, which two axes cannot hold
         meta["nifti_shape"] = np.asarray((int(dataset.Columns), int(dataset.Rows), 1))
@@ -86,7 +89,9 @@ def pixel_spacing(dataset: pydicom.Dataset) -> tuple[tuple[float, float] | None,
         if 1 <= magnification <= MAX_MAGNIFICATION:
             return (imager[0] / magnification, imager[1] / magnification), "estimated"
         if magnification:
-            logger.warning("a magnification of %g is no mammogram's and is passed over", magnification)
+            logger.warning(
+                "%s: a magnification of %g is no mammogram's and is passed over", name_of(dataset), magnification
+            )
         return imager, "detector"
     if scanned is not None:
         return scanned, "film"
@@ -99,7 +104,7 @@ def _spacing(dataset: pydicom.Dataset, keyword: str) -> tuple[float, float] | No
         return None
     if len(found) != 2 or not all(MIN_SPACING_MM <= length <= MAX_SPACING_MM for length in found):
         text = " x ".join(f"{length:g}" for length in found)
-        logger.warning("%s of %s mm is no mammogram's and is passed over", keyword, text)
+        logger.warning("%s: %s of %s mm is no mammogram's and is passed over", name_of(dataset), keyword, text)
         return None
     row, column = found  # DICOM gives the distance between rows first
     return column, row

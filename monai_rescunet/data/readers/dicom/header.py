@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom.datadict import dictionary_description
 from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
+from pydicom.tag import Tag
 from pydicom.uid import (
     UID,
     BreastProjectionXRayImageStorageForPresentation,
@@ -26,7 +28,7 @@ from pydicom.uid import (
 
 from monai_rescunet.core.errors import InputError
 
-__all__ = ["PREAMBLE", "finite", "group_item", "lengths", "open_dicom", "sop_class"]
+__all__ = ["PREAMBLE", "finite", "group_item", "lengths", "name_of", "open_dicom", "sop_class"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,8 @@ SOP_CLASSES = {
     SecondaryCaptureImageStorage,
 }
 """Classes that a mammogram may have whose Modality nobody says."""
+OF_PIXELS = ("SamplesPerPixel", "Rows", "Columns", "BitsAllocated", "BitsStored", "PixelRepresentation")
+"""Without which nobody knows what the pixels' bytes mean."""
 PREAMBLE = 132
 """Bytes before the first element of a file by PS3.10: 128 of no meaning, and `DICM`."""
 GROUPS = {
@@ -68,7 +72,7 @@ def open_dicom(path: Path, defer_size: int | None = None) -> pydicom.Dataset:
         defer_size: see above.
 
     Raises:
-        InputError: the file is damaged, of another modality, multi-frame, in colour or without pixels.
+        InputError: the file is damaged, of another modality, of a phantom, multi-frame, in colour or without pixels.
     """
     try:
         with path.open("rb") as file:
@@ -80,8 +84,19 @@ def open_dicom(path: Path, defer_size: int | None = None) -> pydicom.Dataset:
         implicit = dataset.original_encoding[0]
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
     _check_modality(dataset, path)
+    if str(dataset.get("QualityControlImage") or "").strip() == "YES":
+        raise InputError(
+            f"{path}: Quality Control Image (0028,0300) is YES, it shows a phantom; expected a mammogram: leave it out"
+        )
     if "PixelData" not in dataset:
-        raise InputError(f"{path}: has no Pixel Data (7FE0,0010); expected an image: export it again with its pixels")
+        raise InputError(
+            f"{path}: has no Pixel Data (7FE0,0010), or is cut off within it; expected an image: export it again with "
+            "its pixels"
+        )
+    missing = [keyword for keyword in OF_PIXELS if dataset.get(keyword) is None]
+    if missing:
+        told = ", ".join(f"{dictionary_description(word)} {Tag(word)}" for word in missing)
+        raise InputError(f"{path}: has no {told}, without which its pixels mean nothing: export it again")
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames != 1:
         raise InputError(
@@ -89,7 +104,7 @@ def open_dicom(path: Path, defer_size: int | None = None) -> pydicom.Dataset:
             "tomosynthesis is not read, use the 2D or synthetic view"
         )
     photometric = dataset.get("PhotometricInterpretation")
-    if photometric not in ("MONOCHROME1", "MONOCHROME2") or int(dataset.get("SamplesPerPixel") or 1) != 1:
+    if photometric not in ("MONOCHROME1", "MONOCHROME2") or int(dataset.SamplesPerPixel) != 1:
         raise InputError(
             f"{path}: Photometric Interpretation (0028,0004) is {photometric}; expected MONOCHROME1 or MONOCHROME2"
         )
@@ -103,6 +118,11 @@ def sop_class(dataset: pydicom.Dataset) -> UID | None:
     return UID(str(found)) if found else None
 
 
+def name_of(dataset: pydicom.Dataset) -> str:
+    """Return the file that a dataset was read from, for messages."""
+    return str(getattr(dataset, "filename", None) or "the dataset")
+
+
 def lengths(dataset: pydicom.Dataset, keyword: str) -> list[float]:
     """Return the numbers of an attribute; none where it is absent or, which is logged, holds something else."""
     try:
@@ -111,7 +131,8 @@ def lengths(dataset: pydicom.Dataset, keyword: str) -> list[float]:
             return []
         return [float(number) for number in (value if isinstance(value, MultiValue) else [value])]
     except (TypeError, ValueError) as error:  # a comma for a point, text
-        logger.warning("%s holds no numbers and is passed over (%s)", keyword, " ".join(str(error).split()))
+        reason = " ".join(str(error).split())
+        logger.warning("%s: %s holds no numbers and is passed over (%s)", name_of(dataset), keyword, reason)
         return []
 
 

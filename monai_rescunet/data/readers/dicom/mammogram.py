@@ -33,8 +33,9 @@ def read_mammogram_dicom(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     Returns:
         The levels, `(columns, rows)`, of the file's integer type, and the metadata: `affine`, as ITK has the image,
         `geometry` (`plane` where the header has one, else `viewer`), `spacing` ((column, row) in mm, absent where
-        unknown), `spacing_source`, `laterality`, `view`, `sop_instance_uid`, and where the header has a window or a
-        table `picture_table`, uint8: how bright each level that the bits stored can hold is shown, from the darkest.
+        unknown), `spacing_source`, `laterality`, `view`, `sop_instance_uid`, `remarks` (see `unusual`), and where the
+        header has a window or a table `picture_table`, uint8: how bright each level that the bits stored can hold is
+        shown, from the darkest.
 
     Raises:
         InputError: the file is damaged, no mammogram, multi-frame, in colour, without pixels, no installed decoder

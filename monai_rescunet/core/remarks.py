@@ -1,0 +1,53 @@
+"""What a person should know before believing an answer: the words of the column `remarks` of `results.csv`.
+
+A remark stands in the metadata of an image, of which it then holds for every row, or in the entry of a mass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = [
+    "BOX_CUT",
+    "DISPLACED_IMPLANT",
+    "IMPLANT",
+    "INVERTED",
+    "MAGNIFICATION",
+    "NO_PROPOSAL",
+    "OUTSIDE_BREAST",
+    "REMARKS",
+    "SPECIMEN",
+    "SPOT_COMPRESSION",
+    "STRETCHED",
+    "UNUSUAL",
+    "joined",
+    "with_remark",
+]
+
+REMARKS = "remarks"
+"""Under which metadata and entries have them, as one text."""
+SEPARATOR = "; "
+
+INVERTED = "greys seem inverted"
+STRETCHED = "taken for a stretched film"
+OUTSIDE_BREAST = "box outside the breast"
+BOX_CUT = "box cut at the edge"
+NO_PROPOSAL = "no finding round the point"
+UNUSUAL = "unlike the training masses"
+IMPLANT = "implant"
+DISPLACED_IMPLANT = "implant displaced"
+MAGNIFICATION = "magnification view"
+SPOT_COMPRESSION = "spot compression view"
+SPECIMEN = "tissue specimen"
+
+
+def joined(*remarks: str | None) -> str:
+    """Return remarks as one text, each once; what is None or blank is left out."""
+    each = [remark for text in remarks if text for remark in text.split(SEPARATOR)]
+    return SEPARATOR.join(dict.fromkeys(each))
+
+
+def with_remark(data: Mapping[str, Any], *remarks: str) -> dict[str, Any]:
+    """Return metadata or an entry with remarks added."""
+    return {**data, REMARKS: joined(data.get(REMARKS), *remarks)} if remarks else dict(data)
