@@ -26,10 +26,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from monai.bundle import ConfigParser
 from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import roc_auc_score
 
+from monai_rescunet.core.bundle_root import bundle_root
 from monai_rescunet.core.classes import MALIGNANT
 from monai_rescunet.core.files import relative_name
 from monai_rescunet.core.result_names import MOST_USUAL
@@ -144,7 +146,8 @@ def main() -> None:
     network.add_argument("--checkpoint", type=Path)
     network.add_argument("--runs", type=Path)
     parser.add_argument("--fold", default="all")
-    parser.add_argument("--levels", nargs=2, type=int, default=(128, 255), help="otsu_levels of the configs")
+    shipped = ConfigParser.load_config_file(str(bundle_root() / "configs" / "inference.yaml"))["otsu_levels"]
+    parser.add_argument("--levels", nargs=2, type=int, default=shipped, help="if left out, those of inference.yaml")
     parser.add_argument(
         "--amp", action="store_true", help="bfloat16: a third of the time, figures differ by some 0.005"
     )

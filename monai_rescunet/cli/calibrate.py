@@ -12,6 +12,9 @@ from rich.table import Table
 
 __all__ = ["calibrate"]
 
+USEFUL = 30
+"""Masses of a site from which on its calibration is worth something, docs/recipe.md."""
+
 
 def calibrate(
     data: Annotated[Path, typer.Argument(help="Folder that the datalist's paths are relative to.")],
@@ -50,5 +53,7 @@ def calibrate(
         f"{len(masses)} masses of {masses.case.nunique()} cases, {malignant} malignant; 95 % intervals over cases; "
         f"levels {list(found.calibration.levels or ())}"
     )
+    if len(masses) < USEFUL:
+        console.print(f"[yellow]{len(masses)} masses are few: what they gain may be chance; {USEFUL} are useful.[/]")
     picture = plot_reliability(masses, plot)
     console.print(f"wrote {out}" + (f" and {picture}" if picture else "; the reliability plot needs matplotlib"))

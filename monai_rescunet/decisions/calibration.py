@@ -207,7 +207,9 @@ def _read(path: Path) -> Calibration:
         if not calibration.slope > 0:
             raise ValueError(f"its slope is {calibration.slope}")
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: is no calibration ({error}); fit it again, or delete it") from error
+        raise InputError(
+            f"{path}: is no calibration ({error}); expected a file that `monai-rescunet calibrate` wrote"
+        ) from error
     return calibration
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from monai.data.box_utils import box_iou
 from numpy.typing import NDArray
 
 __all__ = ["FALSE_FINDINGS", "HIT_RULES", "JudgedImage", "Operating", "judge_image", "operating_point"]
@@ -68,7 +69,7 @@ def judge_image(
         raise ValueError(f"rule is {rule!r}; expected one of {', '.join(HIT_RULES)}")
     boxes, truth, left_out = (np.asarray(list(b), dtype=float).reshape(-1, 4) for b in (found, masses, ignored))
     sure = np.asarray(confidences, dtype=float)
-    overlap = _iou(boxes, truth)
+    overlap = box_iou(boxes, truth)
     hits = _centres_within(boxes, truth) if rule == "centre" else overlap >= LEAST_IOU
     scores = np.where(hits, sure[:, None], -np.inf).max(axis=0, initial=-np.inf)
     false = sure[~hits.any(axis=1) & ~_centres_within(boxes, left_out).any(axis=1)]
@@ -101,13 +102,3 @@ def _centres_within(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> 
     low, high = centres[:, None] >= others[None, :, :2], centres[:, None] <= others[None, :, 2:]
     within: NDArray[np.bool_] = np.all(low & high, axis=2)
     return within
-
-
-def _iou(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the intersection over the union of each pair, `(n, m)`."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    both = (high - low).clip(min=0).prod(axis=2)
-    areas = [(b[:, 2:] - b[:, :2]).prod(axis=1) for b in (boxes, others)]
-    overlap: NDArray[np.float64] = both / (areas[0][:, None] + areas[1][None] - both).clip(min=np.finfo(float).tiny)
-    return overlap

@@ -16,7 +16,14 @@ from monai.data import partition_dataset
 
 from monai_rescunet.core.errors import InputError
 
-__all__ = ["gather_in_turn", "join_processes", "require_joined", "share_of_batch", "share_of_entries"]
+__all__ = [
+    "gather_in_turn",
+    "join_processes",
+    "require_joined",
+    "require_one_process",
+    "share_of_batch",
+    "share_of_entries",
+]
 
 
 def join_processes(timeout: float) -> None:
@@ -57,12 +64,29 @@ def require_joined() -> None:
     Raises:
         InputError: torchrun started several, and the config does not join them.
     """
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if dist.is_torchelastic_launched() and processes > 1 and not dist.is_initialized():
+    if _launched() > 1 and not dist.is_initialized():
         raise InputError(
-            f"torchrun started {processes} processes, and the configs do not join them: add multi_gpu_train.yaml to "
+            f"torchrun started {_launched()} processes, and the configs do not join them: add multi_gpu_train.yaml to "
             "config_file"
         )
+
+
+def require_one_process() -> None:
+    """Refuse to run in one of several processes what is made for one: each would do and write everything.
+
+    Raises:
+        InputError: torchrun started several.
+    """
+    if _launched() > 1:
+        raise InputError(
+            f"torchrun started {_launched()} processes, and this config is for one, on one device: start it with "
+            "`python -m monai.bundle run`"
+        )
+
+
+def _launched() -> int:
+    """Return how many processes torchrun started; 1 if it did not."""
+    return int(os.environ.get("WORLD_SIZE", "1")) if dist.is_torchelastic_launched() else 1
 
 
 def share_of_batch(batch_size: int) -> int:

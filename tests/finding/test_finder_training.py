@@ -209,3 +209,13 @@ def test_training_and_inference_make_the_same_network_and_the_same_frame():
     assert train["test_time_flips"] == inference["finder"]["inferer"]["flips"]
     assert train["validate"]["inferer"]["amp"] is inference["finder"]["inferer"]["amp"] is False
     assert 0 < inference["find_threshold"] < 1
+
+
+@pytest.mark.parametrize("overlays", [(), ("evaluate_finder.yaml",)])
+def test_several_processes_are_refused(folder, tmp_path, monkeypatch, overlays):
+    for name, value in {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2"}.items():  # as torchrun sets them
+        monkeypatch.setenv(name, value)
+    with pytest.raises(RuntimeError) as failed:
+        run(folder, tmp_path, *overlays)
+    assert "torchrun started 2 processes, and this config is for one" in str(input_error_behind(failed.value))
+    assert not list(tmp_path.iterdir())

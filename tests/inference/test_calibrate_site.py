@@ -41,6 +41,7 @@ def test_what_is_told_has_both_sides_and_intervals(calibrated):
     _, told = calibrated
     assert all(name in told for name in ("balanced accuracy", "sensitivity", "specificity", "Brier score", "AUC"))
     assert "12 masses of 12 cases, 6 malignant" in told
+    assert "12 masses are few" in told
 
 
 def test_predict_takes_levels_and_probability_from_the_file(calibrated, site, tmp_path):
@@ -59,6 +60,8 @@ def test_predict_takes_levels_and_probability_from_the_file(calibrated, site, tm
 
 def test_a_file_of_other_weights_or_settings_is_refused(calibrated, site, tmp_path):
     path, _ = calibrated
+    with pytest.raises(InputError, match=r"datalist\.json: is no calibration .* expected a file that `monai-rescunet"):
+        predict(site / "1.png", box=[1, 1, 50, 50], site=str(site / "datalist.json"))
     (tmp_path / "old.json").write_text(json.dumps(json.loads(path.read_text()) | {"weights": "0"}))
     with pytest.raises(InputError, match="belongs to other weights"):
         predict(site / "1.png", site=str(tmp_path / "old.json"))
