@@ -22,6 +22,7 @@ __all__ = [
     "STRETCHED",
     "UNUSUAL",
     "joined",
+    "remarks_of",
     "with_remark",
 ]
 
@@ -46,6 +47,12 @@ def joined(*remarks: str | None) -> str:
     """Return remarks as one text, each once; what is None or blank is left out."""
     each = [remark for text in remarks if text for remark in text.split(SEPARATOR)]
     return SEPARATOR.join(dict.fromkeys(each))
+
+
+def remarks_of(data: Mapping[str, Any]) -> list[str]:
+    """Return the remarks of metadata, an entry or a row, also of one that pandas read, which has NaN for none."""
+    text = data.get(REMARKS)
+    return text.split(SEPARATOR) if isinstance(text, str) and text else []
 
 
 def with_remark(data: Mapping[str, Any], *remarks: str) -> dict[str, Any]:

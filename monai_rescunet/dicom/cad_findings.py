@@ -12,6 +12,7 @@ import pydicom
 
 from monai_rescunet.core.classes import NO_FINDING, NO_LESION
 from monai_rescunet.core.errors import InputError
+from monai_rescunet.core.remarks import UNUSUAL, remarks_of
 from monai_rescunet.core.result_names import MOST_USUAL
 from monai_rescunet.dicom.codes import DECISIONS
 from monai_rescunet.dicom.segmentation import tracking_id
@@ -92,7 +93,7 @@ def cad_image(source: str | Path, masses: Sequence[Mapping[str, Any]] | None) ->
     return CadImage(
         header,
         findings=tuple(findings),
-        words=tuple(map(_in_words, judged)),
+        words=tuple(map(_in_words, judged or [mass for mass in masses if remarks_of(mass)])),
         detected=True if looked else None,
         analysed=None if any(not mass["decision"] for mass in judged) else True,
     )
@@ -137,9 +138,12 @@ def _percent(mass: Mapping[str, Any], name: str, source: str | Path) -> float | 
 
 def _in_words(mass: Mapping[str, Any]) -> str:
     decision, score, unlike = mass["decision"], number_of(mass, "score"), number_of(mass, "unlike_training")
+    remarks = [remark for remark in remarks_of(mass) if remark != UNUSUAL]  # which is told by its number
+    if decision == NO_FINDING:
+        return ", ".join([decision, *remarks])
     parts = ["no outline could be drawn" if decision == NO_LESION else f"looks {decision}" if decision else "outlined"]
     if decision in DECISIONS and score is not None:
         parts.append(f"score {score:.2f} (0 benign to 1 malignant, no probability)")
     if unlike is not None and unlike > MOST_USUAL:
         parts.append(f"unlike the masses it was trained on: more unusual than {unlike:.1%} of them")
-    return f"mass {mass.get('mass', 0)}, {', '.join(parts)}"
+    return f"mass {mass.get('mass', 0)}, {', '.join([*parts, *remarks])}"

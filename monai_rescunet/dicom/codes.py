@@ -12,6 +12,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from monai_rescunet import __version__
+from monai_rescunet.core import remarks
 from monai_rescunet.core.classes import BENIGN, MALIGNANT
 from monai_rescunet.core.provenance import Provenance
 from monai_rescunet.core.result_names import DICOM_MANUFACTURER
@@ -61,6 +62,24 @@ SHARES = {
     "unlike_training": _own("unlike_training", "Share of training masses that were less unusual than this one"),
 }
 """What is told in percent: the finder's confidence, the calibrated score, how unlike the training masses it is."""
+REMARK = _own("remark", "Remark on how far to believe the algorithm")
+REMARKS = {
+    remark: _own(value, remark)
+    for remark, value in {
+        remarks.INVERTED: "inverted",
+        remarks.STRETCHED: "stretched",
+        remarks.OUTSIDE_BREAST: "outside_breast",
+        remarks.BOX_CUT: "box_cut",
+        remarks.NO_PROPOSAL: "no_proposal",
+        remarks.UNUSUAL: "unusual",
+        remarks.IMPLANT: "implant",
+        remarks.DISPLACED_IMPLANT: "implant_moved",
+        remarks.MAGNIFICATION: "magnification",
+        remarks.SPOT_COMPRESSION: "spot_compression",
+        remarks.SPECIMEN: "specimen",
+    }.items()
+}
+"""What stands under `REMARK`, by the words of `results.csv`."""
 AREA_METHODS = {
     "reconstructed": _own("reconstructed", "Pixel spacing of a reconstructed plane in the patient"),
     "calibrated": _own("calibrated", "Calibrated pixel spacing"),

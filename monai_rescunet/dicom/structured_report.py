@@ -33,6 +33,7 @@ from monai_rescunet import __version__
 from monai_rescunet.core.classes import NO_FINDING
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.provenance import Provenance
+from monai_rescunet.core.remarks import remarks_of
 from monai_rescunet.data.readers.dicom import pixel_spacing
 from monai_rescunet.dicom import codes
 from monai_rescunet.dicom.segmentation import tracking_id
@@ -57,15 +58,16 @@ def to_structured_report(
     Each mass is a measurement group: what it looks like according to the algorithm (SNOMED CT Benign or Malignant under
     a private concept that says whose opinion it is), its area, score and thresholds, and its segment. The area is in
     mm² where the pixel spacing is known, with the kind of spacing as its method, and in pixels always; the finder's
-    confidence and the probability of malignancy are in percent, where there are any. A mass that was looked for and not
-    found is Absent. The report is partial, preliminary and unverified: nobody has read it. It has no Image Library,
-    which TID 1500 leaves to the writer: every group names its image.
+    confidence and the probability of malignancy are in percent, where there are any, and each of its `remarks` is an
+    evaluation of its own. A mass that was looked for and not found is Absent. The report is partial, preliminary and
+    unverified: nobody has read it. It has no Image Library, which TID 1500 leaves to the writer: every group names its
+    image.
 
     Args:
         source: the mammogram, a DICOM file.
         masses: as `monai_rescunet.predict` returns them: `mask`, the outline `(columns, rows)`, `decision`, `score`,
-            `lambda1`, `lambda2`, `mass`, and `found` and `probability` where they have them. None at all, or one that
-            says `no finding`: nothing was found.
+            `lambda1`, `lambda2`, `mass`, and `found`, `probability` and `remarks` where they have them. None at
+            all, or one that says `no finding`: nothing was found.
         segmentation: what `to_segmentation` returned for the same masses; None where none was outlined.
         provenance: versions of bundle and weights.
 
@@ -150,7 +152,7 @@ def _found(
         algorithm_id=algorithm,
         finding_sites=_sites(image),
         measurements=[*_areas(image, area), *_figures(mass)],
-        qualitative_evaluations=evaluations,
+        qualitative_evaluations=[*evaluations, *_remarks(mass)],
     )
 
 
@@ -164,9 +166,16 @@ def _not_found(
         finding_type=codes.MAMMOGRAPHIC_MASS,
         algorithm_id=algorithm,
         finding_sites=_sites(image),
-        qualitative_evaluations=[QualitativeEvaluation(codes.PRESENCE, CodedConcept.from_code(codes.ABSENT))],
+        qualitative_evaluations=[
+            QualitativeEvaluation(codes.PRESENCE, CodedConcept.from_code(codes.ABSENT)),
+            *_remarks(mass),
+        ],
         source_images=[SourceImageForMeasurementGroup(image.SOPClassUID, image.SOPInstanceUID)],
     )
+
+
+def _remarks(mass: Mapping[str, Any]) -> list[QualitativeEvaluation]:
+    return [QualitativeEvaluation(codes.REMARK, codes.REMARKS[remark]) for remark in remarks_of(mass)]
 
 
 def _areas(image: pydicom.Dataset, pixels: int) -> list[Measurement]:

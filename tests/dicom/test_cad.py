@@ -218,6 +218,15 @@ def test_a_mass_that_is_unlike_the_training_is_told(mammogram):
     assert words.count("unlike") == 1
 
 
+def test_remarks_are_told_in_words(mammogram):
+    masses = [found(unlike_training=0.996, remarks="implant; unlike the training masses"), found(index=1, remarks=None)]
+    (words,) = {item for item in cad_image(mammogram(), masses).words if "mass 0" in item}
+    assert words.endswith("than 99.6% of them, implant")
+    none = {"decision": "no finding", "mass": 0, "found": 0.1}
+    assert cad_image(mammogram(), [{**none, "remarks": "implant"}]).words == ("no finding, implant",)
+    assert cad_image(mammogram(), [{**none, "remarks": float("nan")}]).words == ()
+
+
 def test_patient_and_study_are_the_images_and_no_name_reaches_the_text(mammogram):
     source = mammogram()
     report, image = read(to_mammography_cad([cad_image(source, [found()])])), pydicom.dcmread(source)

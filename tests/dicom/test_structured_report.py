@@ -9,6 +9,7 @@ import pytest
 from known_masses import mass, outline
 from pydicom.sr.codedict import codes
 
+from monai_rescunet.core import remarks
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.dicom import dicom_results, to_segmentation, to_structured_report
 
@@ -139,6 +140,22 @@ def test_an_image_in_which_nothing_was_found_has_an_absent_mass(mammogram, masse
     (content,) = dicom_results(mammogram(), masses, ["sr"]).values()
     (group,) = highdicom.sr.srread(BytesIO(content)).content.get_image_measurement_groups()
     assert [each.value.meaning for each in group.get_qualitative_evaluations()] == ["Absent"]
+
+
+def test_every_remark_has_a_code_that_readers_can_hold(mammogram, tmp_path):
+    every = [value for name, value in vars(remarks).items() if name in remarks.__all__ and name.isupper()]
+    every.remove(remarks.REMARKS)
+    text = remarks.joined(*every)
+    report, _ = report_on(mammogram(), [{**mass(outline(slice(9), slice(9)), "benign"), "remarks": text}], tmp_path)
+    (group,) = report.content.get_planar_roi_measurement_groups()
+    opinion, *told = group.get_qualitative_evaluations()
+    assert opinion.value.value == codes.SCT.Benign.value
+    assert [each.value.meaning for each in told] == every
+    assert len({each.value.value for each in told}) == len(every) >= 11
+    assert max(len(each.value.value) for each in told) <= 16
+    (content,) = dicom_results(mammogram(), [{"decision": "no finding", "remarks": "implant"}], ["sr"]).values()
+    (group,) = highdicom.sr.srread(BytesIO(content)).content.get_image_measurement_groups()
+    assert [each.value.meaning for each in group.get_qualitative_evaluations()] == ["Absent", "implant"]
 
 
 def test_confidence_and_probability_are_told_in_percent_where_there_are_any(mammogram, tmp_path):
