@@ -25,6 +25,7 @@ from spoilt_files import (
     box_in_fractions,
     cell,
     compressed,
+    contradicting_boxes,
     contradicting_xls,
     cut_table,
     deep_colours,
@@ -196,6 +197,12 @@ CASES: dict[str, Callable[[Path], Command]] = {
     "a NIfTI mask that lies elsewhere than its image": infers_elsewhere,
     "a picture without a breast, and no box": searches(np.full((120, 100), 800)),
     "inverted greys, and no box": searches(255 - BREAST),
+    "a mammogram on its side, and no box": searches(BREAST.T),
+    "a picture of a phantom": predicts(
+        lambda path: write_mammogram(path, PIXELS, QualityControlImage="YES"), "bad.dcm"
+    ),
+    "a header without what pixels need": predicts(lambda path: write_mammogram(path, PIXELS, Rows=None), "bad.dcm"),
+    "a box of one grey level": predicts(lambda path: write_mammogram(path, np.full_like(PIXELS, 7)), "bad.dcm"),
     "a box outside the image": lambda folder: [
         "predict",
         str(write_mammogram(folder / "good.dcm", PIXELS)),
@@ -228,6 +235,10 @@ CASES: dict[str, Callable[[Path], Command]] = {
         table(
             lambda rows: pd.concat([rows, rows[:1].assign(label=["malignant", "benign"][rows.label[0] == "malignant"])])
         )
+    ),
+    "a class that boxes.csv contradicts": prepares_folder(contradicting_boxes),
+    "one picture of two patients": prepares_folder(
+        lambda data: shutil.copy(data / "images" / "phantom_000.png", data / "images" / "phantom_002.png")
     ),
     "a path that leaves the folder": prepares_folder(cell("image", "../elsewhere.png")),
     "a mask of another size": prepares_folder(lambda data: mask(255, (20, 20))(next((data / "masks").glob("*.png")))),

@@ -114,6 +114,12 @@ def box_in_fractions(data: Path) -> None:
     (data / "boxes.csv").write_text("image,x_min,y_min,x_max,y_max\nimages/phantom_000.png,0.1,0.1,0.5,0.6\n")
 
 
+def contradicting_boxes(data: Path) -> None:
+    """Give the first image, which labels.csv calls benign, a box of a malignant mass."""
+    row = "images/phantom_000.png,30,30,60,60,malignant"
+    (data / "boxes.csv").write_text(f"image,x_min,y_min,x_max,y_max,label\n{row}\n")
+
+
 def empty_mask_file(data: Path) -> None:
     without_table(data)
     (data / "masks" / "phantom_000.png").write_bytes(b"")

@@ -81,6 +81,12 @@ def test_results_without_decisions_and_of_any_names_are_shown(tmp_path, decision
     assert "b].png" in result.output
 
 
+def test_an_image_called_na_is_shown_by_its_name(tmp_path):
+    (tmp_path / "results.csv").write_text("image,mass,decision,score\nNA,0,benign,0.5\n")
+    result = CliRunner().invoke(app, ["show", str(tmp_path / "results.csv")])
+    assert "NA" in result.output
+
+
 def test_results_without_rows_are_shown(tmp_path):
     (tmp_path / "results.csv").write_text("image,mass,box,decision,score\n")
     assert "0 masses" in run("show", str(tmp_path / "results.csv")).output

@@ -13,7 +13,7 @@ from rich.table import Table
 __all__ = ["calibrate"]
 
 USEFUL = 30
-"""Masses of a site from which on its calibration is worth something, docs/recipe.md."""
+"""Masses of a site from which on its calibration is worth something, docs/train.md."""
 
 
 def calibrate(

@@ -131,7 +131,10 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
         raise InputError(f"{results}: there is no such file; run inference first")
     try:
         numbers = dict.fromkeys(_FORMATS.keys() - {"image", "box"}, float)
-        table = pd.read_csv(results, dtype={"image": str, **numbers}, encoding_errors="surrogateescape")
+        table = pd.read_csv(
+            results, dtype={"image": str, **numbers}, encoding_errors="surrogateescape",
+            keep_default_na=False, na_values=[""],  # NA is a name
+        )  # fmt: skip
     except (OSError, ValueError) as error:  # not to be read, empty, no UTF-8, or text where numbers belong
         raise InputError(f"{results}: is no table ({error}); expected a results.csv that inference wrote") from error
     if not {"image", "decision"} <= set(table):

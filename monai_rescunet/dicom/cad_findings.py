@@ -12,7 +12,7 @@ import pydicom
 
 from monai_rescunet.core.classes import NO_FINDING, NO_LESION
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.core.remarks import UNUSUAL, remarks_of
+from monai_rescunet.core.remarks import UNLIKE_TRAINING, remarks_of
 from monai_rescunet.core.result_names import MOST_USUAL
 from monai_rescunet.dicom.codes import DECISIONS
 from monai_rescunet.dicom.segmentation import tracking_id
@@ -138,7 +138,7 @@ def _percent(mass: Mapping[str, Any], name: str, source: str | Path) -> float | 
 
 def _in_words(mass: Mapping[str, Any]) -> str:
     decision, score, unlike = mass["decision"], number_of(mass, "score"), number_of(mass, "unlike_training")
-    remarks = [remark for remark in remarks_of(mass) if remark != UNUSUAL]  # which is told by its number
+    remarks = [remark for remark in remarks_of(mass) if remark != UNLIKE_TRAINING]  # which is told by its number
     if decision == NO_FINDING:
         return ", ".join([decision, *remarks])
     parts = ["no outline could be drawn" if decision == NO_LESION else f"looks {decision}" if decision else "outlined"]

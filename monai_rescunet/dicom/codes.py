@@ -67,16 +67,18 @@ REMARKS = {
     remark: _own(value, remark)
     for remark, value in {
         remarks.INVERTED: "inverted",
+        remarks.ON_ITS_SIDE: "on_its_side",
         remarks.STRETCHED: "stretched",
         remarks.OUTSIDE_BREAST: "outside_breast",
         remarks.BOX_CUT: "box_cut",
         remarks.NO_PROPOSAL: "no_proposal",
-        remarks.UNUSUAL: "unusual",
+        remarks.UNLIKE_TRAINING: "unusual",
         remarks.IMPLANT: "implant",
         remarks.DISPLACED_IMPLANT: "implant_moved",
         remarks.MAGNIFICATION: "magnification",
         remarks.SPOT_COMPRESSION: "spot_compression",
         remarks.SPECIMEN: "specimen",
+        remarks.PHANTOM: "phantom",
     }.items()
 }
 """What stands under `REMARK`, by the words of `results.csv`."""

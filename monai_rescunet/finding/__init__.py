@@ -2,12 +2,12 @@
 
 from monai_rescunet.finding.finder import Finder, FindMassesd
 from monai_rescunet.finding.frame import BreastFrame, BreastFramed
+from monai_rescunet.finding.given import RemarkGivenMassesd
 from monai_rescunet.finding.loss import FinderLoss
 from monai_rescunet.finding.network import FinderNet
 from monai_rescunet.finding.proposals import Finding, Findings, ProposeMasses, ProposeMassesd
 from monai_rescunet.finding.regions import PaintRegionsd
 from monai_rescunet.finding.targets import FindingTargets, FindingTargetsd
-from monai_rescunet.finding.told import RemarkToldMassesd
 from monai_rescunet.finding.tone import RandBreastToned
 from monai_rescunet.finding.weights import load_finder_weights, store_finder_weights
 
@@ -26,7 +26,7 @@ __all__ = [
     "ProposeMasses",
     "ProposeMassesd",
     "RandBreastToned",
-    "RemarkToldMassesd",
+    "RemarkGivenMassesd",
     "load_finder_weights",
     "store_finder_weights",
 ]

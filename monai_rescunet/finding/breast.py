@@ -16,6 +16,8 @@ LOOK = 192
 """Longer side of the small picture in which the breast is looked for, pixels."""
 LABEL_WIDTH = 7
 """Bright lines narrower than this many of its pixels are film edges and letters."""
+LARGEST_MARKER = 0.06
+"""Part of the picture that is of the brightest value at most where that may be a marker's."""
 FLAT_AIR, FAINT = 0.15, 0.2
 """Part of the picture that has one darkest value where the air was blacked out, and what is brighter than that."""
 LEAST_BREAST, SECOND_BREAST = 0.02, 0.3
@@ -85,7 +87,7 @@ def shows_several(reduced: np.ndarray) -> bool:
 
 def _bright_regions(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the bright regions of a picture, numbered from 1, and their areas; none where all is of one value."""
-    low, high = np.percentile(picture, [1, 99])
+    low, high = _range_of_tissue(picture)
     if not high > low:
         return np.zeros(picture.shape, dtype=int), np.zeros(0, dtype=int)
     # the square root brings fat, which is nearer to air than to dense tissue, to the side of the latter
@@ -96,6 +98,15 @@ def _bright_regions(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     opened = ndimage.binary_opening(bright, np.ones((LABEL_WIDTH, LABEL_WIDTH)))
     regions, _ = ndimage.label(opened)
     return regions, np.bincount(regions.ravel())[1:]
+
+
+def _range_of_tissue(picture: np.ndarray) -> tuple[float, float]:
+    """Return percentiles 1 and 99 of a picture, of which a marker may be much brighter than any tissue."""
+    low, high = np.percentile(picture, [1, 99])
+    marker = picture > picture.max() - ONE_VALUE * np.ptp(picture)
+    if marker.mean() < LARGEST_MARKER:
+        high = min(high, np.percentile(picture[~marker], 99))
+    return float(low), float(high)
 
 
 def air_is_bright(reduced: np.ndarray) -> bool:

@@ -16,7 +16,7 @@ from monai.utils import TransformBackends
 from torch import Tensor, nn
 
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.core.remarks import NO_PROPOSAL, REMARKS, joined, with_remark
+from monai_rescunet.core.remarks import NO_PROPOSAL, REMARKS, remark_image, with_remark
 from monai_rescunet.finding.breast import (
     air_is_bright,
     breast_mask,
@@ -93,8 +93,10 @@ class Finder:
 
     def at(
         self, image: Tensor, points: Sequence[Sequence[float]], true_size: Sequence[float] | None = None
-    ) -> list[Finding | None]:
-        """Return, for each point in a mass, the surest proposal that holds it, however unsure; None where none does.
+    ) -> tuple[list[Finding | None], str]:
+        """Return, for each point in a mass, the surest proposal that holds it, and what makes them doubtful.
+
+        A proposal may be as unsure as it likes; None stands where none holds the point.
 
         Args:
             image: as for a call; a picture that is no mammogram has no proposals.
@@ -113,7 +115,7 @@ class Finder:
             held = (each for each in proposals if each.box[0] <= x < each.box[2] and each.box[1] <= y < each.box[3])
             return next(held, None)
 
-        return [around(*place) for place in places]
+        return [around(*place) for place in places], frame.meta.get(REMARKS, "")
 
     def _look(self, image: Tensor, true_size: Sequence[float] | None) -> tuple[Tensor, MetaTensor]:
         """Return the network's maps and the frame that they are of."""
@@ -197,22 +199,23 @@ class FindMassesd(MapTransform):
             InputError: the finder has to look, and raises it.
         """
         d = dict(data)
+        key = self.first_key(d)
+        image = d[key]
         if d.get(self.masses_key) is not None:
-            d[self.masses_key] = self._with_boxes(d)
+            d[self.masses_key], remarks = self._with_boxes(d)
+            d[key] = remark_image(image, remarks)
         else:
-            image = d[self.first_key(d)]
             said = self.finder(image, d.get(self.true_size_key))
             d[self.masses_key] = [
                 {"mass": number, "box": list(box), "found": confidence}
                 for number, (box, confidence) in enumerate(said.findings)
             ]
             d["found"] = said.highest
-            if said.remarks and isinstance(image, MetaTensor):
-                image.meta[REMARKS] = joined(image.meta.get(REMARKS), said.remarks)
+            d[key] = remark_image(image, said.remarks)
         return d
 
-    def _with_boxes(self, d: Mapping[Hashable, Any]) -> list[dict[str, Any]]:
-        """Return an entry's masses, those with a point alone with a box where a proposal holds it."""
+    def _with_boxes(self, d: Mapping[Hashable, Any]) -> tuple[list[dict[str, Any]], str]:
+        """Return an entry's masses, those with a point alone with a box where a proposal holds it, and remarks."""
         masses, image = list(d[self.masses_key]), d[self.first_key(d)]
 
         def has_point_alone(mass: Mapping[str, Any]) -> bool:
@@ -226,8 +229,8 @@ class FindMassesd(MapTransform):
 
         pointed = [n for n, mass in enumerate(masses) if has_point_alone(mass)]
         if not pointed:
-            return masses
-        found = self.finder.at(image, [masses[n]["point"] for n in pointed], d.get(self.true_size_key))
+            return masses, ""
+        found, remarks = self.finder.at(image, [masses[n]["point"] for n in pointed], d.get(self.true_size_key))
         for n, finding in zip(pointed, found, strict=True):
             if finding is not None:
                 masses[n] = {**masses[n], "box": list(finding.box)}
@@ -238,4 +241,4 @@ class FindMassesd(MapTransform):
                     "outline may be much too large; a box says more",
                     getattr(image, "meta", {}).get("filename_or_obj", "the image"), masses[n]["point"],
                 )  # fmt: skip
-        return masses
+        return masses, remarks

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.core.remarks import REMARKS, STRETCHED, joined
+from monai_rescunet.core.remarks import STRETCHED, with_remark
 from monai_rescunet.finding.breast import breast_mask, is_stretched, reduced_picture
 from monai_rescunet.finding.placement import Placement
 
@@ -25,6 +25,8 @@ DARK, BRIGHT, MIDDLE = 2.0, 99.5, 0.4
 """Percentiles of the breast that become 0 and 1, and what its median becomes."""
 SCAN_ASPECT = 0.585
 """Width over height of a scanned film, the median of CBIS-DDSM's, where a stretched picture does not tell its own."""
+MOST_STRETCHED = 2.5
+"""Ratio of a pixel's sides at most: films in a square have 1.3 to 2."""
 RIM = 0.03
 """Part of the picture at each end that does not count in them: white edges of films."""
 
@@ -70,6 +72,7 @@ class BreastFrame(InvertibleTransform):
                 either way.
 
         Raises:
+            InputError: with the true size pixels would be more than 2.5 times as wide as high, or the other way round.
             ValueError: the image is not `(C, columns, rows)`.
         """
         if image.ndim != 3:
@@ -81,7 +84,9 @@ class BreastFrame(InvertibleTransform):
         mask = breast_mask(reduced)
         size = tuple(values.shape)
         spacing = tensor.meta.get("spacing")
-        if true_size is None and spacing is not None:
+        if true_size is not None:
+            _check_true_size(true_size, size)
+        elif spacing is not None:
             true_size = size[0] * float(spacing[0]), size[1] * float(spacing[1])
         guessed = true_size is None and size[0] == size[1] and is_stretched(reduced, mask)
         if guessed:
@@ -91,7 +96,7 @@ class BreastFrame(InvertibleTransform):
         result = MetaTensor(framed[None].to(values.device)).copy_meta_from(tensor)
         result.meta["placement"] = list(placement)
         if guessed:
-            result.meta[REMARKS] = joined(result.meta.get(REMARKS), STRETCHED)
+            result.meta = with_remark(result.meta, STRETCHED)
         info = {"placement": list(placement), "affine": tensor.affine}
         traced: MetaTensor = self.push_transform(result, orig_size=size, extra_info=info)
         return traced
@@ -126,6 +131,16 @@ class BreastFrame(InvertibleTransform):
         result = MetaTensor(placement.paste(data.as_tensor(), size)).copy_meta_from(data)
         result.affine = trace[TraceKeys.EXTRA_INFO]["affine"]
         return result
+
+
+def _check_true_size(true_size: Sequence[float], size: Sequence[int]) -> None:
+    """Refuse a true size that no stretching explains; of columns and rows exchanged, say."""
+    aspect = (true_size[0] / size[0]) / (true_size[1] / size[1])
+    if not 1 / MOST_STRETCHED <= aspect <= MOST_STRETCHED:
+        raise InputError(
+            f"true_size is {tuple(true_size)} and the picture has {tuple(size)} columns and rows: its pixels would be "
+            f"{aspect:.2g} times as wide as high; expected the columns and rows that it had before it was stretched"
+        )
 
 
 class BreastFramed(MapTransform, InvertibleTransform):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -110,6 +111,10 @@ def run_inference(
         raise InputError("a box or point is given, and crop, which says that the whole image is the region: give one")
     locations += [{"crop": True}] if crop else []
     masses = {"masses": [{"mass": mass, **location} for mass, location in enumerate(locations)]} if locations else {}
+    if true_size is not None and (box is not None or crop):
+        raise InputError(
+            "true_size is for the finder, which does not look where a box or a crop is given: leave it out"
+        )
     known = masses if true_size is None else {**masses, "true_size": _size(true_size)}
     entries = [{"image": str(path), **known} for path in paths]
     root = bundle_root() if bundle is None else Path(bundle).absolute()
@@ -156,10 +161,13 @@ def _read(config_file: Path, modified: int) -> ConfigParser:
 
 def _size(value: Sequence[float]) -> list[float]:
     """Return a size, (columns, rows)."""
-    size = [float(length) for length in np.asarray(value, dtype=float).ravel()]
-    if len(size) != 2 or not np.isfinite(size).all() or min(size) <= 0:
-        raise InputError(f"true_size is {value}; expected columns and rows, above 0")
-    return size
+    try:
+        columns, rows = (float(length) for length in value)
+    except (TypeError, ValueError):
+        columns = rows = 0.0
+    if not (0 < columns < math.inf and 0 < rows < math.inf):
+        raise InputError(f"true_size is {value!r}; expected columns and rows, above 0")
+    return [columns, rows]
 
 
 def _several(value: Any, name: str) -> list[Sequence[float]]:

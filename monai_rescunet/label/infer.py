@@ -16,6 +16,7 @@ from monailabel.interfaces.tasks.infer_v2 import InferTask
 from monai_rescunet.core.classes import CLASS_VALUES, NO_FINDING
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.provenance import Provenance, read_provenance
+from monai_rescunet.core.remarks import REMARKS
 from monai_rescunet.data.readers.mammogram import image_format
 from monai_rescunet.inference.run import predict
 from monai_rescunet.label.archive import MammogramArchive
@@ -157,5 +158,5 @@ def _told(masses: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     rows = [{key: value for key, value in mass.items() if key not in UNTOLD} for mass in masses]
     told: dict[str, Any] = {"masses": [row for row in rows if row["decision"] != NO_FINDING]}
     if not told["masses"]:
-        told |= {"decision": NO_FINDING, "found": next((row.get("found") for row in rows), None)}
+        told |= {"decision": NO_FINDING, **{name: rows[0].get(name) if rows else None for name in ("found", REMARKS)}}
     return told

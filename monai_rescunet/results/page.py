@@ -17,7 +17,8 @@ from scipy import ndimage
 from monai_rescunet.core.classes import BENIGN, CLASS_VALUES, COLOURS, MALIGNANT, NO_FINDING, UNDECIDED
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.core.files import write_atomically
-from monai_rescunet.core.result_names import LABEL_SUFFIXES, PAGE, RESULT_MARK, TABLE, THUMBNAILS
+from monai_rescunet.core.remarks import UNLIKE_TRAINING
+from monai_rescunet.core.result_names import LABEL_SUFFIXES, MOST_USUAL, PAGE, RESULT_MARK, TABLE, THUMBNAILS
 from monai_rescunet.results.overlay import coloured_strips
 
 __all__ = ["save_thumbnail", "write_page"]
@@ -137,6 +138,8 @@ def _read(path: Path) -> pd.DataFrame:
         raise InputError(
             f"{path}: has the columns {', '.join(map(str, table))}; expected a results.csv that inference wrote"
         )
+    if "remarks" not in table and "unlike_training" in table:  # a table of before
+        table["remarks"] = [UNLIKE_TRAINING if more else "" for more in _numbers(table["unlike_training"]) > MOST_USUAL]
     label_maps = table["label_map"] if "label_map" in table else [""] * len(table)
     table["stem"] = [
         _without(Path(label_map).name, LABEL_SUFFIXES) or _without(Path(image).name, IMAGE_SUFFIXES)

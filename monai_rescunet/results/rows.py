@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from monai_rescunet.core.classes import NO_FINDING, NO_LESION, WHOLE_IMAGE
-from monai_rescunet.core.remarks import REMARKS, UNUSUAL, joined
+from monai_rescunet.core.remarks import REMARKS, UNLIKE_TRAINING, joined
 from monai_rescunet.core.result_names import COLUMNS, MOST_USUAL
 from monai_rescunet.decisions.metrics import segmentation_metrics
 from monai_rescunet.transforms.outline import Outline
@@ -43,7 +43,7 @@ def mass_row(
     """
     result, outline = output["result"], output["outline"]
     unlike = output.get("unlike_training")
-    unusual = UNUSUAL if unlike is not None and unlike > MOST_USUAL else None
+    unlike_training = UNLIKE_TRAINING if unlike is not None and unlike > MOST_USUAL else None
     told = {
         "image": image,
         "mass": entry.get("mass", 0),
@@ -53,7 +53,7 @@ def mass_row(
         "score": result["score"],
         "probability": _probability(result, entry["roi"], calibration),
         "unlike_training": unlike,
-        "remarks": joined(meta.get(REMARKS), entry.get(REMARKS), unusual) or None,
+        "remarks": joined(meta.get(REMARKS), entry.get(REMARKS), unlike_training) or None,
         "lambda1": result["lambda1"],
         "lambda2": result["lambda2"],
         "area_px": outline.area,

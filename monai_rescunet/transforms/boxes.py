@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from monai_rescunet.core.errors import EMPTY_MASK, InputError
 
-__all__ = ["Box", "check_box", "check_point", "jitter_box", "lesion_box"]
+__all__ = ["Box", "box_pixels", "check_box", "check_point", "jitter_box", "lesion_box"]
 
 Box = tuple[float, float, float, float]
 
@@ -41,6 +42,11 @@ def check_box(box: Sequence[float], image_size: Sequence[int]) -> Box:
             f"the box {values} lies outside the image of {columns} columns and {rows} rows, or most of it: correct it"
         )
     return x_min, y_min, x_max, y_max
+
+
+def box_pixels(box: Sequence[float]) -> tuple[slice, slice]:
+    """Return the columns and the rows that a box touches, `[x_min, y_min, x_max, y_max]`."""
+    return slice(math.floor(box[0]), math.ceil(box[2])), slice(math.floor(box[1]), math.ceil(box[3]))
 
 
 def check_point(point: Sequence[float], image_size: Sequence[int]) -> tuple[float, float]:

@@ -17,8 +17,8 @@ class EachMassd(Transform):
     """Apply transforms to each mass of an entry's list `masses`, each with what the image's entry has.
 
     A mass that they cannot be applied to gets `error`, an `InputError`, and the others go on; one that has its `error`
-    already stays as it is. What the entry holds of
-    `drop_keys` is then left out: the masses hold what they need of it. An entry without the list is itself one mass.
+    already stays as it is. What the entry holds of `drop_keys` is then left out: the masses hold what they need of it.
+    An entry without the list is itself one mass.
 
     Args:
         transforms: they see a dictionary of the image's keys and the mass's own, which go first.

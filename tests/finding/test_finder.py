@@ -81,12 +81,13 @@ def test_a_point_in_a_mass_gets_the_box_round_it_however_unsure():
     image = mammogram()
     (known,) = finder()(image).findings
     middle = [(MASS[0] + MASS[2]) / 2, (MASS[1] + MASS[3]) / 2]
-    inside, outside = finder(find_threshold=1.0).at(image, [middle, [30.0, 210.0]])
+    (inside, outside), remarks = finder(find_threshold=1.0).at(image, [middle, [30.0, 210.0]])
+    assert remarks == ""
     assert inside == known
     assert outside is None
     with pytest.raises(InputError, match="the point"):
         finder().at(image, [[900.0, 3.0]])
-    assert finder().at(torch.zeros(1, 300, 400), [[10, 10]]) == [None]
+    assert finder().at(torch.zeros(1, 300, 400), [[10, 10]]) == ([None], "")
 
 
 def test_dictionary_form_gives_boxes_to_masses_that_have_points_alone(caplog):
@@ -152,12 +153,30 @@ def test_a_mammogram_on_its_side_is_refused(turns, mirrored, square):
         finder()(image.rot90(turns, (1, 2)))
 
 
+@pytest.mark.parametrize("side", [40, 58])
+def test_a_marker_much_brighter_than_tissue_is_no_breast(side):
+    image = mammogram(12)
+    expected = finder()(image).findings[0].box
+    image[0, -side - 5 : -5, 5 : side + 5] = 65535
+    (found,) = finder()(image).findings
+    assert found.box == pytest.approx(expected, abs=3)
+
+
+@pytest.mark.parametrize("true_size", [(1, 1000), (10, 1)])
+def test_a_true_size_that_no_stretching_explains_is_refused(true_size):
+    with pytest.raises(InputError, match=r"true_size is .* times as wide as high"):
+        finder()(mammogram(), true_size=true_size)
+
+
 def test_a_guess_that_a_film_was_stretched_is_remarked():
     square = MetaTensor(F.interpolate(mammogram()[None].float(), (420, 420))[0], meta={"remarks": "implant"})
     entry = FindMassesd("image", finder())({"image": square})
     assert entry["image"].meta["remarks"] == "implant; taken for a stretched film"
+    assert square.meta["remarks"] == "implant", "the caller's image stays as it is"
     told = FindMassesd("image", finder())({"image": MetaTensor(square.as_tensor()), "true_size": SIZE})
     assert "remarks" not in told["image"].meta
+    pointed = FindMassesd("image", finder())({"image": square, "masses": [{"mass": 0, "point": [140, 190]}]})
+    assert pointed["image"].meta["remarks"] == "implant; taken for a stretched film"
 
 
 def test_a_breast_that_fills_the_picture_is_not_taken_for_inverted():

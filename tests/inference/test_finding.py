@@ -104,8 +104,11 @@ def test_what_makes_an_answer_doubtful_stands_in_its_row(tmp_path):
     assert (none["decision"], none["remarks"]) == ("no finding", "implant")
     (told,) = predict(tmp_path / "square.png", max_findings=1, true_size=grey.shape[::-1])
     assert told["remarks"] is None
-    with pytest.raises(InputError, match="true_size is"):
-        predict(tmp_path / "square.png", true_size=[800])
+    for wrong in ([800], "800,600", [800, 0], [[800], [600, 1]]):
+        with pytest.raises(InputError, match=r"true_size is .* expected columns and rows"):
+            predict(tmp_path / "square.png", true_size=wrong)
+    with pytest.raises(InputError, match="true_size is for the finder"):
+        predict(tmp_path / "square.png", box=[1, 1, 99, 99], true_size=[800, 600])
 
 
 def test_at_most_so_many_findings_the_surest_first():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,11 +18,11 @@ import yaml
 
 from monai_rescunet.core.errors import InputError
 
-__all__ = ["YOLO", "Annotated", "annotation_format", "is_blank", "read_annotation", "yolo_names"]
+__all__ = ["YOLO", "Annotated", "annotation_format", "fault_in", "is_blank", "read_annotation", "yolo_names"]
 
 COCO, LABELME, VOC, YOLO = "COCO", "LabelMe", "Pascal VOC", "YOLO"
 LARGEST = 256 << 20  # bytes of a file of annotations
-BLANK = 8  # bytes of a file that may be line breaks alone
+BLANK = 2**12  # bytes of a file that may be line breaks alone
 YOLO_NUMBERS = 5  # class, x and y of the centre, width, height; more are a polygon, or end in a confidence
 
 Box = tuple[float, float, float, float]
@@ -62,9 +63,21 @@ def annotation_format(path: Path) -> str | None:
         return None
 
 
+def fault_in(path: Path) -> str | None:
+    """Return what is wrong with a JSON or XML file that cannot be read at all, None for every other file."""
+    try:
+        if path.suffix.lower() == ".json":
+            json.loads(path.read_text(encoding="utf-8-sig"))
+        elif path.suffix.lower() == ".xml":
+            ElementTree.fromstring(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError, ElementTree.ParseError) as error:
+        return f"cannot be read ({' '.join(str(error).split())}): if it has boxes, write it again; if not, remove it"
+    return None
+
+
 def is_blank(path: Path) -> bool:
     """Return whether a file is empty, but for line breaks perhaps."""
-    return path.stat().st_size <= BLANK and not path.read_bytes().strip()
+    return path.stat().st_size <= BLANK and not path.read_bytes().removeprefix(BOM_UTF8).strip()
 
 
 def read_annotation(path: Path, kind: str, names: Mapping[str, str]) -> list[Annotated]:
@@ -87,27 +100,38 @@ def read_annotation(path: Path, kind: str, names: Mapping[str, str]) -> list[Ann
 
 
 def yolo_names(root: Path) -> dict[str, str]:
-    """Return the names of YOLO's numbers, from `classes.txt`, `obj.names` or `names` of a YAML file in the folder."""
-    for name in ("classes.txt", "obj.names"):
-        if (root / name).is_file():
-            lines = (root / name).read_text(encoding="utf-8-sig").split("\n")
-            return {str(number): line.strip() for number, line in enumerate(lines) if line.strip()}
+    """Return the names of YOLO's numbers, from `classes.txt`, `obj.names` or `names` of a YAML file in the folder.
+
+    Raises:
+        InputError: a YAML file cannot be read, or two files name the numbers differently.
+    """
+    found: dict[Path, dict[str, str]] = {}
+    for path in (root / "classes.txt", root / "obj.names"):
+        if path.is_file():
+            lines = path.read_text(encoding="utf-8-sig").split("\n")
+            found[path] = {str(number): line.strip() for number, line in enumerate(lines) if line.strip()}
     for path in sorted([*root.glob("*.yaml"), *root.glob("*.yml")]):
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
         except (yaml.YAMLError, ValueError) as error:
             raise InputError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
-        names = content.get("names") if isinstance(content, dict) else None
-        if names:
-            pairs = names.items() if isinstance(names, dict) else enumerate(names)
-            return {str(number): str(name) for number, name in pairs}
-    return {}
+        said = content.get("names") if isinstance(content, dict) else None
+        if said:
+            pairs = said.items() if isinstance(said, dict) else enumerate(said)
+            found[path] = {str(number): str(name) for number, name in pairs}
+    (first, names), *others = found.items() or [(root, {})]
+    for path, other in others:
+        if other != names:
+            raise InputError(f"{path}: names YOLO's numbers in another way than {first}: remove the one that is wrong")
+    return names
 
 
 def _coco(text: str) -> list[Annotated]:
     content = json.loads(text)
     names = {category["id"]: str(category["name"]) for category in content.get("categories", ())}
     objects: dict[Any, list[tuple[str, Box]]] = {image["id"]: [] for image in content["images"]}
+    if len(objects) < len(content["images"]):
+        raise ValueError("two of its images have one id, so that nobody knows whose a box is")
     for annotation in content["annotations"]:
         x, y, width, height = map(float, annotation["bbox"])
         name = names.get(annotation["category_id"], str(annotation["category_id"]))

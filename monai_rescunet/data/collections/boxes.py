@@ -11,12 +11,13 @@ from monai_rescunet.data.collections.annotations import (
     YOLO,
     Annotated,
     annotation_format,
+    fault_in,
     is_blank,
     read_annotation,
     yolo_names,
 )
 from monai_rescunet.data.collections.folder.files import Kind, kind_of
-from monai_rescunet.data.collections.folder.names import Place, is_hidden, is_mask_name, name_below, place_of
+from monai_rescunet.data.collections.folder.names import Place, is_hidden, is_mask_name, name_below, place_of, same_name
 from monai_rescunet.data.collections.folder.rows import CORNERS
 from monai_rescunet.data.collections.report import Collector
 from monai_rescunet.data.readers.mammogram import image_size
@@ -64,6 +65,14 @@ def convert_boxes(
     if any(kind == YOLO for _, kind in annotations):  # an image without an object has an empty file
         empty = (path for path in files if path.suffix.lower() == ".txt" and is_blank(path))
         annotations = sorted([*annotations, *((path, YOLO) for path in empty if images.beside(path))])
+        marked = {path for path, _ in annotations}
+        for path in files:
+            if path.suffix.lower() == ".txt" and path not in marked and images.beside(path):
+                collector.note(str(path), "is called as an image is, and is not as YOLO writes it: correct it")
+    for path in files:
+        fault = fault_in(path)
+        if fault:
+            collector.note(str(path), fault)
     names = yolo_names(folder)
     rows: list[dict[str, str]] = []
     for path, kind in annotations:
@@ -89,7 +98,7 @@ class _Images:
         for path in files:
             if kind_of(path)[0] is Kind.IMAGE and not is_mask_name(root, path):
                 self.folders.add(path.parent)
-                self.by_name.setdefault(path.name.casefold(), []).append(path)
+                self.by_name.setdefault(same_name(path.name).casefold(), []).append(path)
                 self.by_place.setdefault(place_of(root, path), []).append(path)
 
     def beside(self, annotation: Path) -> list[Path]:
@@ -109,7 +118,7 @@ class _Images:
             found = self.beside(annotation)
         else:
             said = PureWindowsPath(name.lstrip("./\\"))  # which knows both separators
-            alike = self.by_name.get(said.name.casefold(), [])
+            alike = self.by_name.get(same_name(said.name).casefold(), [])
             told = (annotation.parent / name.replace("\\", "/")).resolve()
             found = [path for path in alike if path.resolve() == told]
             if not found and (len(said.parts) > 1 or annotation.parent not in self.folders):
@@ -126,7 +135,8 @@ def _times(size: tuple[int, int]) -> str:
 
 def _agree(one: PurePath, other: PurePath) -> bool:
     """Return whether two paths end alike, as far as both go, in upper or lower case."""
-    return all(a.casefold() == b.casefold() for a, b in zip(reversed(one.parts), reversed(other.parts), strict=False))
+    parts = zip(reversed(one.parts), reversed(other.parts), strict=False)
+    return all(same_name(a).casefold() == same_name(b).casefold() for a, b in parts)
 
 
 def _rows(path: Path, annotated: Annotated, images: _Images, meanings: Mapping[str, str]) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ import numpy as np
 from monai.utils import MetaKeys
 
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.data.readers.dicom.geometry import MAX_SPACING_MM, MIN_SPACING_MM
+from monai_rescunet.data.readers.dicom.geometry import MAX_SPACING_MM, is_spacing
 
 __all__ = ["GZIP", "is_nifti", "nifti_header", "read_nifti"]
 
@@ -69,7 +69,7 @@ def read_nifti(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     }
     spacing = tuple(float(length) * UNITS.get(unit, 1.0) for length in header.get_zooms()[:2])
     # 1 mm is what the header holds when nobody knew
-    if all(MIN_SPACING_MM <= length < MAX_SPACING_MM for length in spacing):
+    if is_spacing(spacing) and max(spacing) < MAX_SPACING_MM:
         meta |= {"spacing": np.asarray(spacing), "spacing_source": "nifti"}
     else:
         meta["spacing_source"] = "unknown"

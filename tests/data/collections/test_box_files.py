@@ -126,7 +126,44 @@ def test_a_pascal_voc_file_without_a_name_is_its_images_by_its_own(folder):
     assert [row["image"] for row in rows] == ["images/a.png", "images/b.png"]
 
 
-@pytest.mark.parametrize("blank", ["", "\n", "\r\n\r\n"])
+DAMAGED = {
+    "b.xml": "<annotation><filename>b.png</filename><object>",
+    "images/b.json": '{"imagePath": "b.png", "shapes": [',
+    "images/b.txt": "1 0.5 0.5 0.1 0.1\n1 0.5 0.5\n",
+    "labels/b.txt": "-1 0.5 0.5 0.1 0.1\n",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_file_of_boxes_is_told(folder, name):
+    yolo(folder)
+    (folder / "labels" / "b.txt").unlink()
+    (folder / name).write_text(DAMAGED[name])
+    rows, problems = convert_boxes(folder)
+    assert [row["image"] for row in rows] == ["images/a.png"]
+    assert len(problems) == 1 and problems[0].startswith(f"{folder / name}: ")
+
+
+def test_coco_images_of_one_id_are_refused(folder):
+    coco(folder)
+    content = json.loads((folder / "coco.json").read_text())
+    content["images"][1]["id"] = 7
+    (folder / "coco.json").write_text(json.dumps(content))
+    rows, problems = convert_boxes(folder)
+    assert rows == []
+    assert "two of its images have one id" in problems[0]
+
+
+def test_two_lists_of_yolo_names_must_agree(folder):
+    yolo(folder)
+    (folder / "classes.txt").write_text("ignored\nmalignant\n")
+    assert convert_boxes(folder, {"ignored": "ignore"})[0][0]["label"] == "malignant"
+    (folder / "classes.txt").write_text("malignant\nignored\n")
+    with pytest.raises(InputError, match=r"data\.yaml: names YOLO's numbers in another way than .*classes\.txt"):
+        convert_boxes(folder)
+
+
+@pytest.mark.parametrize("blank", ["", "\n", "\r\n" * 9, "\ufeff"])
 def test_an_empty_yolo_file_says_that_its_image_has_no_mass(folder, blank):
     yolo(folder)
     (folder / "labels" / "b.txt").write_text(blank)

@@ -59,7 +59,8 @@ def test_an_image_of_a_row_left_out_is_not_taken_for_one_that_nobody_looked_at(t
     table(tmp_path / "boxes.csv", "image,x_min,y_min,x_max,y_max,label", *rows)
     report = prepare_folder([tmp_path])
     assert [entry["image"] for entry in report.entries] == ["img/b.png"]
-    assert len(report.problems) == 1
+    assert len(report.problems) == 2
+    assert report.problems[1] == "img/a.png: is left out too: a row that cannot be used may mean it"
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from unicodedata import normalize
 
+import numpy as np
 import pytest
 from csv_files import BOXES, table
 
@@ -131,16 +133,23 @@ def test_rows_that_say_both_that_there_is_a_mass_and_that_there_is_none_are_refu
 
 @pytest.mark.parametrize("place", ["labels.csv", "a folder"])
 def test_a_class_that_boxes_csv_contradicts_costs_the_image(tmp_path, write, place):
-    images = ("a.png", "b.png") if place == "labels.csv" else ("malignant/a.png", "malignant/b.png")
-    write(*images)
+    """An image is called as the worst of its masses is, or as all of them."""
+    classes = {"a": "malignant", "b": "malignant", "c": "benign", "d": "malignant"}
+    images = {name: f"{name}.png" if place == "labels.csv" else f"{one}/{name}.png" for name, one in classes.items()}
+    write(*images.values())
     if place == "labels.csv":
-        table(tmp_path / "labels.csv", "image,mask,label", *(f"{image},,malignant" for image in images))
-    rows = [f"{images[0]},1,1,9,9,malignant", f"{images[0]},11,1,19,9,benign", f"{images[1]},1,1,9,9,"]
+        table(tmp_path / "labels.csv", "image,mask,label", *(f"{images[name]},,{classes[name]}" for name in classes))
+    boxes = {"a": ("benign",), "b": ("",), "c": ("malignant", "benign"), "d": ("Malignant", "benign")}
+    rows = [
+        f"{images[name]},{9 * n},1,{9 * n + 8},9,{one}" for name, each in boxes.items() for n, one in enumerate(each)
+    ]
     table(tmp_path / "boxes.csv", BOXES + ",label", *rows)
     report = prepare_folder([tmp_path])
-    assert [(entry["image"], entry["class"]) for entry in report.entries] == [(images[1], "malignant")]
-    (problem,) = report.problems
-    assert "has the class malignant in labels.csv or by its folder, and benign and malignant in boxes.csv" in problem
+    kept = [(entry["image"], entry["class"]) for entry in report.entries]
+    assert kept == [(images["b"], "malignant"), (images["d"], "malignant"), (images["d"], "benign")]
+    problems = "\n".join(report.problems)
+    assert "has the class malignant in labels.csv or by its folder, and benign in boxes.csv" in problems
+    assert "has the class benign in labels.csv or by its folder, and benign and malignant in" in problems
 
 
 def test_a_case_that_boxes_csv_contradicts_costs_the_image(tmp_path, write):
@@ -153,21 +162,70 @@ def test_a_case_that_boxes_csv_contradicts_costs_the_image(tmp_path, write):
 
 
 def test_boxes_that_nearly_coincide_are_told_and_kept(tmp_path, write):
-    write("a.png")
-    table(tmp_path / "boxes.csv", BOXES, "a.png,1,1,19,19", "a.png,1,1,19,18", "a.png,3,3,19,12")
-    report = prepare_folder([tmp_path])
-    assert len(report.entries) == 3
-    (problem,) = report.problems
-    assert "[1.0, 1.0, 19.0, 19.0] and [1.0, 1.0, 19.0, 18.0], which nearly coincide" in problem
+    write("a.png", "b.png")
+    boxes = ["1,1,19,19", "1,1,19,18", "3,3,19,12", "1,1,19,17"]
+    table(tmp_path / "boxes.csv", BOXES, *(f"a.png,{box}" for box in boxes), "b.png,1,1,19,19")
+    report = prepare_folder([tmp_path], strict=True)
+    assert len(report.entries) == 5
+    told = "a.png: the boxes [1.0, 1.0, 19.0, 19.0] and [1.0, 1.0, 19.0, 18.0] nearly coincide, and so do 2 other pairs"
+    assert [note for note in report.notes if note.startswith(told)]
 
 
-@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+NAME = "Müller/é ü.png"
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC"), ("mixed", "NFC"), ("NFC", "mixed")])
 def test_accents_are_one_name_however_they_are_stored(tmp_path, write, forms):
-    there, told = (normalize(form, "Müller/é.png") for form in forms)
+    mixed = normalize("NFD", NAME[:8]) + NAME[8:]
+    there, told = (mixed if form == "mixed" else normalize(form, NAME) for form in forms)
     write(there)
-    table(tmp_path / "boxes.csv", BOXES + ",label", f"{told},1,1,9,9,benign")
+    mask = Path(there).with_name(Path(told).stem + "_mask.png")
+    write(str(mask), array=np.pad(np.full((4, 5), 255, np.uint8), ((2, 14), (3, 22))))
+    table(tmp_path / "boxes.csv", BOXES + ",label", f"{told},3,2,8,6,benign")
     (entry,) = prepare_folder([tmp_path], strict=True).entries
     assert (entry["image"], entry["class"]) == (there, "benign")
+    assert "label" in entry
     (tmp_path / "boxes.csv").write_text(f"{BOXES}\n{told},1,1,9,99\n", encoding="utf-8")
-    with pytest.raises(InputError, match="no usable image"):  # nor is it taken whole
-        prepare_folder([tmp_path])
+    (entry,) = prepare_folder([tmp_path]).entries
+    assert "box" not in entry and "label" in entry
+
+
+MASK = np.pad(np.full((4, 5), 255, np.uint8), ((2, 14), (3, 22)))  # columns 3 to 8, rows 2 to 6
+
+
+@pytest.mark.parametrize("where", ["labels.csv", "boxes.csv"])
+def test_a_box_that_holds_nothing_of_the_mask_is_refused(tmp_path, write, where):
+    write("a.png", "b.png")
+    write("masks/a.png", "masks/b.png", array=MASK)
+    boxes = {"a.png": "20,10,29,19", "b.png": "5,4,29,19"}
+    if where == "boxes.csv":
+        table(tmp_path / "boxes.csv", BOXES, *(f"{image},{box}" for image, box in boxes.items()))
+    else:
+        rows = [f"{image},masks/{image},benign,{box}" for image, box in boxes.items()]
+        table(tmp_path / "labels.csv", "image,mask,label,x_min,y_min,x_max,y_max", *rows)
+    report = prepare_folder([tmp_path])
+    assert [entry["image"] for entry in report.entries if "box" in entry] == ["b.png"]
+    assert "the box [20.0, 10.0, 29.0, 19.0] holds nothing of the mask masks/a.png" in report.problems[0]
+
+
+def test_images_that_no_table_names_are_counted(tmp_path, write):
+    write("a.png", "b.png", "c.png", "a_mask.png")
+    table(tmp_path / "labels.csv", "image,mask,label", "a.png,a_mask.png,benign")
+    notes = prepare_folder([tmp_path], strict=True).notes
+    assert "2 images that no table names are passed over, such as b.png" in notes
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "boxes.csv"])
+def test_a_table_in_a_folder_below_is_told(tmp_path, write, name):
+    write("benign/a.png")
+    (tmp_path / "benign" / name).write_text("image\na.png\n")
+    (problem,) = prepare_folder([tmp_path]).problems
+    assert problem.startswith(f"{tmp_path / 'benign' / name}: is not read, since only tables in {tmp_path} are")
+
+
+def test_patients_whose_accents_are_stored_in_two_ways_are_asked_about(tmp_path, write):
+    write("a.png", "b.png", "c.png")
+    cases = [normalize("NFC", "é1"), normalize("NFD", "é1"), "e1"]
+    rows = [f"{image}.png,,benign,{case}" for image, case in zip("abc", cases, strict=True)]
+    table(tmp_path / "labels.csv", "image,mask,label,case", *rows)
+    assert [entry["image"] for entry in prepare_folder([tmp_path]).entries] == ["c.png"]

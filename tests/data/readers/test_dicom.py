@@ -8,7 +8,15 @@ from dicom_files import mammogram_dataset, write_mammogram
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset
-from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless, SecondaryCaptureImageStorage
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import (
+    UID,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+    SecondaryCaptureImageStorage,
+)
 
 from monai_rescunet.core.errors import InputError
 from monai_rescunet.data import MammogramReader
@@ -124,6 +132,8 @@ def test_the_affine_is_the_geometry_in_which_itk_reads_the_file(tmp_path, attrib
         ({"NominalScannedPixelSpacing": [0.05, 0.05]}, (0.05, 0.05), "film"),
         ({"PixelSpacing": [25, 25]}, None, "unknown"),
         ({"PixelSpacing": [0, 0]}, None, "unknown"),
+        ({"PixelSpacing": [0.5, 0.05]}, None, "unknown"),
+        ({"PixelSpacing": [0.05, 0.5], "ImagerPixelSpacing": [0.09, 0.18]}, (0.18, 0.09), "detector"),
         ({"PixelSpacing": [1e-9, 1e-9]}, None, "unknown"),
         ({"PixelSpacing": ["nan", "inf"]}, None, "unknown"),
         ({"PixelSpacing": [0.07], "ImagerPixelSpacing": [0.094, 0.094]}, (0.094, 0.094), "detector"),
@@ -151,6 +161,40 @@ def test_compressed_pixels_decode(tmp_path, syntax):
     dataset.compress(syntax)
     dataset.save_as(tmp_path / "a.dcm", enforce_file_format=True)
     assert np.array_equal(read_mammogram_dicom(tmp_path / "a.dcm")[0], pixels.T)
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
+@pytest.mark.parametrize("zeros", [False, True])
+def test_a_stream_that_a_transfer_broke_is_refused(tmp_path, syntax, zeros):
+    """A decoder may make nonsense of it."""
+    dataset = mammogram_dataset(np.random.default_rng(0).integers(0, 4096, (60, 80)).astype(np.uint16))
+    dataset.compress(syntax)
+    stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
+    half = stream[: len(stream) // 4 * 2]
+    dataset.PixelData = encapsulate([half + bytes(len(half)) if zeros else half])
+    dataset.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    with pytest.raises(InputError, match=r"a\.dcm: (its|the) pixels .*(cut off or damaged)"):
+        read_mammogram_dicom(tmp_path / "a.dcm")
+
+
+def test_decoders_that_fail_log_no_traceback(tmp_path, caplog):
+    dataset = mammogram_dataset(np.tile(PIXELS, (12, 20)))
+    dataset.compress(JPEG2000Lossless)
+    dataset.PixelData = encapsulate([b"no stream "])
+    dataset.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    with pytest.raises(InputError, match="of a kind that"):
+        read_mammogram_dicom(tmp_path / "a.dcm")
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.113619.5.2", "1.2.840.10008.1.2.4.102"])
+def test_a_transfer_syntax_that_nobody_decodes_is_told(tmp_path, syntax):
+    dataset, path = mammogram_dataset(np.tile(PIXELS, (12, 20))), tmp_path / "a.dcm"
+    dataset.compress(JPEG2000Lossless)
+    dataset.file_meta.TransferSyntaxUID = UID(syntax)
+    dataset.save_as(path, implicit_vr=False, little_endian=True, enforce_file_format=True)
+    with pytest.raises(InputError, match=r"a\.dcm: .*no decoder is known, export the file uncompressed"):
+        read_mammogram_dicom(path)
 
 
 def test_a_stream_that_contradicts_the_header_about_the_sign_is_warned_of(tmp_path, caplog):

@@ -9,6 +9,7 @@ import pydicom
 import pytest
 from dicom_files import mammogram_dataset, write_mammogram
 from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 from pydicom.uid import (
     CTImageStorage,
     DigitalMammographyXRayImageStorageForPresentation,
@@ -114,10 +115,11 @@ def test_the_file_says_its_class_where_the_dataset_does_not(tmp_path):
 
 
 def test_a_picture_of_a_phantom_is_refused(tmp_path):
-    path = write_mammogram(tmp_path / "a.dcm", PIXELS, QualityControlImage="YES")
+    path = write_mammogram(tmp_path / "a.dcm", PIXELS, QualityControlImage="yes")
     with pytest.raises(InputError, match=r"a\.dcm: Quality Control Image \(0028,0300\) is YES"):
         read_mammogram(path)
-    assert read_mammogram(write_mammogram(path, PIXELS, QualityControlImage="NO"))[1]["remarks"] == ""
+    for said, remarks in (("NO", ""), ("BOTH", "phantom beside the breast")):
+        assert read_mammogram(write_mammogram(path, PIXELS, QualityControlImage=said))[1]["remarks"] == remarks
 
 
 @pytest.mark.parametrize(
@@ -129,6 +131,8 @@ def test_a_picture_of_a_phantom_is_refused(tmp_path):
         (codes.CID4014.CranioCaudal, [codes.CID4015.SpotCompression], None, "spot compression view"),
         (codes.CID4014.CranioCaudal, [codes.CID4015.ImplantDisplaced], "YES", "implant; implant displaced"),
         (codes.CID4014.CranioCaudal, [codes.CID4015.NippleInProfile], None, ""),
+        (codes.CID4014.CranioCaudal, [Code("M1", "99SITE", "Magnification")], "yes", "implant; magnification view"),
+        (codes.CID4014.CranioCaudal, [Code("r-102d7", "SNM3", "spot")], None, "spot compression view"),
     ],
 )
 def test_views_that_training_had_none_of_are_remarked(tmp_path, view, modifiers, implant, remarks):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import filecmp
 import re
-from itertools import combinations
 from pathlib import Path
 
 from monai.utils import ensure_tuple
 
-from monai_rescunet.data.collections.folder.names import own_case
+from monai_rescunet.data.collections.folder.names import own_case, same_name
 from monai_rescunet.data.collections.report import Collector, Entry
 
-__all__ = ["with_copies", "without_shared_files", "without_similar_cases"]
+__all__ = ["with_one_case_a_picture", "without_shared_files", "without_similar_cases"]
 
 SAMPLE = 2**16
-"""Bytes in the middle of a file, where the breast is, that differ but in copies."""
+"""Bytes read from the middle of a file, where the breast is, to find what may be a copy."""
 
 
 def without_shared_files(root: Path, entries: list[Entry], collector: Collector) -> list[Entry]:
@@ -43,31 +42,49 @@ def without_shared_files(root: Path, entries: list[Entry], collector: Collector)
     return [entry for entry in entries if entry["image"] not in left_out]
 
 
-def with_copies(root: Path, entries: list[Entry], collector: Collector) -> list[Entry]:
-    """Return the entries, copies of a picture under its own case; those of several patients are left out.
+def with_one_case_a_picture(root: Path, entries: list[Entry], collector: Collector) -> tuple[list[Entry], int]:
+    """Return the entries, copies of a picture under one case, and how many images are a copy of another one.
 
-    Copies, byte for byte, could otherwise be in two folds.
+    Copies, byte for byte, could otherwise be in two folds. Of those of several patients none is kept, nor of those
+    that are of two classes as a whole, without a box or mask that would tell their masses apart.
     """
     samples: dict[tuple[int, bytes], list[str]] = {}
-    for image in dict.fromkeys(entry["image"] for entry in entries):
+    of_image: dict[str, list[Entry]] = {}
+    for entry in entries:
+        of_image.setdefault(entry["image"], []).append(entry)
+    for image in of_image:
         samples.setdefault(_sample(root / image), []).append(image)
-    cases = {entry["image"]: entry["case"] for entry in entries}
+    cases: dict[str, str] = {}
     left_out: set[str] = set()
-    for alike in samples.values():
-        for one, other in combinations(alike, 2):
-            if cases[one] == cases[other] or not filecmp.cmp(root / one, root / other, shallow=False):
-                continue
-            if cases[other] == own_case(root, root / other):
-                cases[other] = cases[one]
-            elif cases[one] == own_case(root, root / one):
-                cases[one] = cases[other]
-            else:
-                collector.note(
-                    f"{root / one} and {other}",
-                    f"are one picture, of the cases {cases[one]} and {cases[other]}; none is kept: correct them",
-                )
-                left_out |= {one, other}
-    return [entry | {"case": cases[entry["image"]]} for entry in entries if entry["image"] not in left_out]
+    copies = 0
+    for alike in (group for sampled in samples.values() for group in _equal(root, sampled)):
+        told = [entry for image in alike for entry in of_image[image]]
+        known = sorted({entry["case"] for entry in told if entry["case"] != own_case(root, root / entry["image"])})
+        whole = sorted({entry["class"] for entry in told if "class" in entry and not {"box", "label"} & entry.keys()})
+        for name, values in (("cases", known), ("classes", whole)):
+            if len(values) > 1:
+                fault = f"are one picture, of the {name} {', '.join(values)}; none is kept: correct it"
+                collector.note(", ".join(alike), fault)
+                left_out |= set(alike)
+                break
+        else:
+            copies += len(alike) - 1
+            cases |= dict.fromkeys(alike, known[0] if known else of_image[alike[0]][0]["case"])
+    kept = [entry | {"case": cases.get(entry["image"], entry["case"])} for entry in entries]
+    return [entry for entry in kept if entry["image"] not in left_out], copies
+
+
+def _equal(root: Path, images: list[str]) -> list[list[str]]:
+    """Return groups of images that are equal byte for byte, those that are like no other left out."""
+    groups: list[list[str]] = []
+    for image in images if len(images) > 1 else ():
+        for group in groups:
+            if filecmp.cmp(root / group[0], root / image, shallow=False):
+                group.append(image)
+                break
+        else:
+            groups.append([image])
+    return [group for group in groups if len(group) > 1]
 
 
 def _sample(path: Path) -> tuple[int, bytes]:
@@ -95,4 +112,4 @@ def without_similar_cases(root: Path, entries: list[Entry], collector: Collector
 
 
 def _plain(case: str) -> str:
-    return re.sub(r"(?<!\d)0+(?=\d)", "", "".join(case.casefold().split()))
+    return re.sub(r"(?<![\d.])0+(?=\d)", "", "".join(same_name(case).casefold().split()))

@@ -7,11 +7,18 @@ from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
+from monai.utils import ensure_tuple
+
 from monai_rescunet.core.classes import CLASS_VALUES
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.data.collections.folder.claims import with_copies, without_shared_files, without_similar_cases
-from monai_rescunet.data.collections.folder.contradictions import without_contradictions
-from monai_rescunet.data.collections.folder.names import name_below, own_case, place_of
+from monai_rescunet.data.collections.folder.claims import (
+    with_one_case_a_picture,
+    without_shared_files,
+    without_similar_cases,
+)
+from monai_rescunet.data.collections.folder.contradictions import boxes_given_twice, without_contradictions
+from monai_rescunet.data.collections.folder.files import Kind, kind_of
+from monai_rescunet.data.collections.folder.names import is_hidden, is_mask_name, name_below, own_case, place_of
 from monai_rescunet.data.collections.folder.rows import (
     Refused,
     check_mask,
@@ -87,11 +94,17 @@ def prepare_folder(
             entries = [_crop(folder, entry) for entry in entries]
         prefix = "" if len(folders) == 1 else folder.relative_to(report.dataset_dir).as_posix() + "/"
         report.entries += [_prefixed(entry, prefix) for entry in entries]
+    report.entries, copies = with_one_case_a_picture(report.dataset_dir, report.entries, collector)
     if not report.entries:
         details = f": {report.problems[0]}" if report.problems else "; expected images, or labels.csv that names them"
         raise InputError(f"{', '.join(map(str, folders))}: no usable image{details}")
     if alone:
         report.notes.append(f"{alone} images count as a patient of their own each, as no column case says otherwise")
+    if copies:
+        report.notes.append(f"{copies} images are copies of another one, byte for byte, and count as its patient's")
+    twice = boxes_given_twice(report.entries)
+    if twice:
+        report.notes.append(twice)
     report.assign_folds(n_splits, seed)
     return report
 
@@ -137,11 +150,15 @@ def _entries(root: Path, report: CollectionReport, collector: Collector) -> list
             f"{boxes} row {number}", row["image"], refused, collector, from_box, root, row, known, refused
         )
     ]
+    if labels is not None:
+        _tell_of_unnamed(root, listed + boxed, refused, report)
     with_box = {entry["image"] for entry in boxed}
     images: dict[str, list[Entry]] = {entry["image"]: [] for entry in listed + boxed}
     for entry in [entry for entry in listed if entry["image"] not in with_box] + boxed:
         if "label" in entry or "box" in entry or entry["image"] not in refused:
             images[entry["image"]].append(entry)
+        elif entry["image"] not in refused.names:
+            collector.note(entry["image"], "is left out too: a row that cannot be used may mean it")
     entries = [
         entry if entry.get("finding") == NO_MASS else entry | {"mass": mass}
         for image, rows in images.items()
@@ -149,9 +166,21 @@ def _entries(root: Path, report: CollectionReport, collector: Collector) -> list
             without_contradictions(image, known.get(image, []), rows, own_case(root, root / image), collector)
         )
     ]
-    for look in (without_shared_files, with_copies, without_similar_cases):
-        entries = look(root, entries, collector)
-    return entries
+    return without_similar_cases(root, without_shared_files(root, entries, collector), collector)
+
+
+def _tell_of_unnamed(root: Path, entries: list[Entry], refused: Refused, report: CollectionReport) -> None:
+    """Say how many images lie there that no table names."""
+    named = {name for entry in entries for name in (entry["image"], *ensure_tuple(entry.get("label", ())))}
+    others = [
+        name_below(root, path)
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not is_hidden(root, path) and not is_mask_name(root, path)
+        if name_below(root, path) not in named and name_below(root, path) not in refused
+        if kind_of(path)[0] is Kind.IMAGE
+    ]
+    if others:
+        report.notes.append(f"{len(others)} images that no table names are passed over, such as {others[0]}")
 
 
 def _gather(

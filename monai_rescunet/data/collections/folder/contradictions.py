@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 from monai.data.box_utils import box_iou
 
+from monai_rescunet.core.classes import MALIGNANT
 from monai_rescunet.data.collections.report import Collector, Entry
 from monai_rescunet.data.datalists.entries import NO_MASS
 
-__all__ = ["without_contradictions"]
+__all__ = ["boxes_given_twice", "without_contradictions"]
 
 ONE_MASS = 0.8
-"""Boxes whose intersection over union is more are of one mass, marked in two formats or by two readers."""
+"""Boxes whose intersection over union is more are perhaps of one mass, marked in two formats or by two readers."""
 
 
 def without_contradictions(
@@ -31,7 +31,8 @@ def without_contradictions(
     """
     for key, blank in (("class", None), ("case", own_case)):
         before, other = ({str(entry[key]) for entry in entries if key in entry} - {blank} for entries in (known, rows))
-        if before and not other <= before:
+        worst = {MALIGNANT} & other or other  # an image may be called as the worst of its masses is
+        if before and not worst <= before:
             told = [" and ".join(sorted(names)) for names in (before, other)]
             collector.note(
                 image,
@@ -61,22 +62,26 @@ def without_contradictions(
         if len(same) > 1:
             classes = ", ".join(str(entry.get("class", "blank")) for entry in same)
             collector.note(image, f"stands in rows that call one mass {classes}; none is kept: correct the table")
-    kept = [entry for same in masses.values() if len(same) == 1 for entry in same]
-    _tell_of_doubles(image, kept, collector)
-    return kept
+    return [entry for same in masses.values() if len(same) == 1 for entry in same]
 
 
-def _tell_of_doubles(image: str, masses: list[Entry], collector: Collector) -> None:
-    """Tell of boxes that nearly coincide: which of them is right is for a person to say."""
-    boxes = [entry["box"] for entry in masses if "box" in entry]
-    doubles = [pair for pair in combinations(boxes, 2) if _iou(*pair) > ONE_MASS]
-    if doubles:
-        collector.note(
-            image,
-            f"has the boxes {doubles[0][0]} and {doubles[0][1]}, which nearly coincide: one mass, marked in two "
-            "formats or by two readers? Both are kept: remove one from the table",
-        )
-
-
-def _iou(one: Sequence[float], other: Sequence[float]) -> float:
-    return float(box_iou(np.array([one]), np.array([other]))[0, 0])
+def boxes_given_twice(entries: Sequence[Entry]) -> str | None:
+    """Return what is to be said of boxes that nearly coincide: which of them is right a person has to say."""
+    boxes: dict[str, list[Sequence[float]]] = {}
+    for entry in entries:
+        if "box" in entry:
+            boxes.setdefault(entry["image"], []).append(entry["box"])
+    pairs = [
+        (image, of_image[one], of_image[other])
+        for image, of_image in boxes.items()
+        if len(of_image) > 1
+        for one, other in np.argwhere(np.triu(box_iou(*[np.array(of_image, dtype=float)] * 2), 1) > ONE_MASS)
+    ]
+    if not pairs:
+        return None
+    image, one, other = pairs[0]
+    more = f", and so do {len(pairs) - 1} other pairs" if len(pairs) > 1 else ""
+    return (
+        f"{image}: the boxes {list(one)} and {list(other)} nearly coincide{more}: one mass, marked in two formats or "
+        "by two readers? All are kept: remove those that are too many"
+    )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from os.path import relpath
 from pathlib import Path
+from unicodedata import normalize
 
 from monai_rescunet.data.readers.mammogram import image_stem
 
-__all__ = ["Place", "is_hidden", "is_mask_name", "name_below", "own_case", "place_of"]
+__all__ = ["Place", "is_hidden", "is_mask_name", "name_below", "own_case", "place_of", "same_name"]
 
 MASK_FOLDERS = (
     "mask", "masks", "label", "labels", "labelstr", "labelsts", "gt", "groundtruth", "seg", "segs", "segmentation",
@@ -55,7 +56,12 @@ def place_of(root: Path, path: Path) -> Place:
             kept += [name[-2:]] if name.endswith(SPLITS) else []
         elif not (name == SAVED_LABELS and before in MASK_FOLDERS):
             kept.append(folder)
-    return (*kept, stem)
+    return tuple(map(same_name, (*kept, stem)))
+
+
+def same_name(name: str) -> str:
+    """Return a name with its accents in one form, as a table and a file system may not have them."""
+    return normalize("NFC", name)
 
 
 def name_below(root: Path, path: Path) -> str:

@@ -6,20 +6,20 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path, PureWindowsPath
-from unicodedata import normalize
 
 import numpy as np
 from monai.data import MetaTensor
+from monai.utils import ensure_tuple
 
 from monai_rescunet.core.classes import CLASS_VALUES
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.data.collections.folder.names import name_below, own_case
+from monai_rescunet.data.collections.folder.names import name_below, own_case, same_name
 from monai_rescunet.data.collections.report import Entry
 from monai_rescunet.data.collections.tables import Rows, read_csv_rows
 from monai_rescunet.data.datalists.entries import FINDINGS, MASS, NO_MASS, path_below
 from monai_rescunet.data.readers.formats import image_stem
 from monai_rescunet.data.readers.mammogram import image_format, image_size, read_mammogram
-from monai_rescunet.transforms.boxes import check_box
+from monai_rescunet.transforms.boxes import box_pixels, check_box
 from monai_rescunet.transforms.lay_mask import lay_mask
 
 __all__ = ["CORNERS", "Refused", "check_mask", "find_table", "from_box", "from_label", "read_boxes", "read_labels"]
@@ -28,6 +28,8 @@ CORNERS = ("x_min", "y_min", "x_max", "y_max")
 OTHER_BOXES = ("bbox", "box", "boxes", "x1", "y1", "x2", "y2")
 """Columns of labels.csv that seem to be boxes, and are not read."""
 
+PLACED = ("nifti", "plane")
+"""Geometries by which a mask is laid over its image."""
 NO_CSV = (".xlsx", ".xls", ".xlsm", ".ods", ".tsv", ".numbers")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
@@ -59,7 +61,7 @@ class Refused:
 
 
 def _plain_stem(name: str) -> str:
-    return normalize("NFC", image_stem(Path(name))).casefold()
+    return same_name(image_stem(Path(name))).casefold()
 
 
 def find_table(root: Path, name: str) -> Path | None:
@@ -126,6 +128,7 @@ def from_label(root: Path, row: dict[str, str]) -> Entry:
         entry["label"] = name_below(root, mask)
     if any(row.get(corner) for corner in CORNERS):
         entry["box"] = _box(row, image)
+    _check_together(root, entry)
     return entry
 
 
@@ -171,6 +174,7 @@ def from_box(root: Path, row: dict[str, str], known: dict[str, list[Entry]], ref
         )
     if not blank:
         entry["box"] = _box(row, image)
+    _check_together(root, entry)
     return entry
 
 
@@ -186,6 +190,17 @@ def check_mask(image: Path, mask: Path) -> None:
             f"the mask {mask.name} has {sizes[1]} pixels and the image {sizes[0]} (columns, rows): "
             "they must be of one size"
         )
+
+
+def _check_together(root: Path, entry: Entry) -> None:
+    """Refuse a box that holds nothing of the masks of its image, if there are any."""
+    if "box" not in entry or "label" not in entry:
+        return
+    for name in ensure_tuple(entry["label"]):
+        mask, meta = read_mammogram(root / name)
+        if meta["geometry"] in PLACED or mask[box_pixels(entry["box"])].any():  # one may lie flipped in its image
+            return
+    raise InputError(f"the box {entry['box']} holds nothing of the mask {entry['label']}: correct one of them")
 
 
 def _lies_across(mask: Path, image: Path) -> bool:
@@ -225,12 +240,18 @@ def _image(root: Path, row: dict[str, str]) -> Path:
 
 
 def _file(root: Path, name: str) -> Path:
-    """Return a file that a table names, in the way of Windows too, and with accents as macOS writes them or not."""
-    for spelled in (name, name.replace("\\", "/")):
-        for form in ("NFC", "NFD"):
-            with suppress(InputError):
-                return path_below(root, normalize(form, spelled))
-    return path_below(root, name)
+    """Return a file that a table names, in the way of Windows too, and with accents however they are stored."""
+    told = name.replace("\\", "/")
+    for text in dict.fromkeys((name, told)):
+        with suppress(InputError):
+            return path_below(root, text)
+    found = root
+    with suppress(OSError, ValueError):
+        for part in Path(told).parts:
+            alike = [child for child in found.iterdir() if same_name(child.name) == same_name(part)]
+            found = alike[0] if len(alike) == 1 else found / part
+        return path_below(root, name_below(root, found))
+    return path_below(root, told)  # which tells what is wrong with it
 
 
 def _readable(root: Path, name: str) -> Path:

@@ -17,6 +17,7 @@ __all__ = ["Scan", "scan_folder"]
 
 OVERLAY_STEM = OVERLAY_SUFFIX.split(".")[0]
 RESULT_STEMS = (*(suffix.split(".")[0] for suffix in LABEL_SUFFIXES), OVERLAY_STEM)
+TABLES = ("labels.csv", "boxes.csv")
 TEXTS = (".csv", ".json", ".md", ".txt", ".xml")
 
 
@@ -63,6 +64,9 @@ def scan_folder(root: Path, collector: Collector) -> Scan:
 def _take(scan: Scan, path: Path, collector: Collector) -> None:
     """Put a file where it belongs."""
     if path.suffix.lower() in TEXTS:
+        if path.name.casefold() in TABLES and path.parent != scan.root:
+            fault = f"is not read, since only tables in {scan.root} are: move its rows there, or prepare its own folder"
+            collector.note(str(path), fault)
         found = annotation_format(path)
         if found:
             scan.annotations.append((path, found))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 
 import numpy as np
 import pydicom
 from pydicom.encaps import generate_frames
-from pydicom.pixels import pixel_array
+from pydicom.pixels import get_decoder, pixel_array
 from pydicom.pixels.utils import get_j2k_parameters
-from pydicom.uid import UID
+from pydicom.uid import UID, UncompressedTransferSyntaxes
 
 from monai_rescunet.core.errors import InputError
 
@@ -19,9 +21,8 @@ __all__ = ["decode"]
 
 logger = logging.getLogger(__name__)
 
-# pydicom logs the traceback of each decoder that fails, and raises an error that tells of them all
-logging.getLogger("pydicom.pixels.decoders.base").addFilter(lambda record: not record.exc_info)
-
+END_OF_STREAM = b"\xff\xd9"
+"""Marker at the end of every JPEG, JPEG-LS and JPEG 2000 stream."""
 DECODERS = {
     "JPEG 2000": "pylibjpeg-openjpeg",
     "JPEG-LS": "pyjpegls",
@@ -39,12 +40,15 @@ def decode(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
     """
     syntax, shape = dataset.file_meta.TransferSyntaxUID, (int(dataset.Rows), int(dataset.Columns))
     try:
-        cells = np.asarray(pixel_array(dataset, raw=True, correct_unused_bits=False, view_only=True))
+        with _without_tracebacks():
+            cells = np.asarray(pixel_array(dataset, raw=True, correct_unused_bits=False, view_only=True))
     except Exception as error:  # each decoder raises its own
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path}: the pixels ({syntax.name}) cannot be decoded: {_remedy(syntax)} ({reason})"
         ) from error
+    if "JPEG" in syntax.name:
+        _check_end(dataset, path, syntax)
     if "JPEG 2000" in syntax.name:
         _check_sign(dataset, path)
     if cells.shape != shape:
@@ -54,14 +58,43 @@ def decode(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
 
 def _remedy(syntax: UID) -> str:
     """Return what is to be done where pixels of a transfer syntax cannot be decoded."""
-    package = next((package for name, package in DECODERS.items() if name in syntax.name), None)
-    if syntax.is_compressed and package is None:
-        return "no decoder is known, export the file uncompressed"
+    if syntax in UncompressedTransferSyntaxes:
+        return "they are cut off or damaged, export the file again"
     try:
-        _ = package and version(package)
-    except PackageNotFoundError:
+        decoder = get_decoder(syntax)
+    except NotImplementedError:
+        return "no decoder is known, export the file uncompressed"
+    package = next(package for name, package in DECODERS.items() if name in syntax.name)
+    if not decoder.is_available:
         return f"no decoder is installed, `pip install {package}`"
-    return "they are cut off or damaged, export the file again"
+    return (
+        f"they are cut off or damaged, or of a kind that {' and '.join(decoder.available_plugins)} cannot read; export "
+        f"the file again, or have `pip install {package}`"
+    )
+
+
+@contextmanager
+def _without_tracebacks() -> Iterator[None]:
+    """Keep pydicom from logging the traceback of each decoder that fails in this thread: its error tells of them."""
+    thread, decoders = get_ident(), logging.getLogger("pydicom.pixels.decoders.base")
+
+    def is_told(record: logging.LogRecord) -> bool:
+        return not (record.exc_info and record.thread == thread)
+
+    decoders.addFilter(is_told)
+    try:
+        yield
+    finally:
+        decoders.removeFilter(is_told)
+
+
+def _check_end(dataset: pydicom.Dataset, path: Path, syntax: UID) -> None:
+    """Refuse a stream that does not end where it should: what a broken transfer left as zeros decodes to nonsense."""
+    stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
+    if not stream.rstrip(b"\0").endswith(END_OF_STREAM):
+        raise InputError(
+            f"{path}: its pixels ({syntax.name}) have no end: the file is cut off or damaged, export it again"
+        )
 
 
 def _check_sign(dataset: pydicom.Dataset, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,14 @@ from pydicom.uid import (
 
 from monai_rescunet.core.remarks import REMARKS, joined
 from monai_rescunet.data.readers.dicom.header import finite, group_item, lengths, name_of, sop_class
-from monai_rescunet.data.readers.dicom.unusual import unusual
+from monai_rescunet.data.readers.dicom.view_remarks import view_remarks
 
-__all__ = ["MAX_SPACING_MM", "MIN_SPACING_MM", "metadata", "pixel_spacing"]
+__all__ = ["MAX_SPACING_MM", "is_spacing", "metadata", "pixel_spacing"]
 
 logger = logging.getLogger(__name__)
 
 MIN_SPACING_MM, MAX_SPACING_MM = 0.01, 1.0  # a detector's pixels measure 0.05 to 0.1 mm, a film scanner's 0.04 to 0.2
+MAX_ASPECT = 2.0
 SPACING_ROUNDING = 1e-3
 MAX_MAGNIFICATION = 5.0
 MULTI_FRAME = (
@@ -53,7 +55,7 @@ def metadata(dataset: pydicom.Dataset) -> dict[str, Any]:
         "laterality": str(_first(dataset, "ImageLaterality", "FrameLaterality", "Laterality")),
         "view": str(_coded_view(dataset) or dataset.get("ViewPosition") or ""),
         "sop_instance_uid": str(dataset.get("SOPInstanceUID") or ""),
-        REMARKS: joined(*unusual(dataset)),
+        REMARKS: joined(*view_remarks(dataset)),
     }
     if plane is not None:  # a slice in space, which two axes cannot hold
         meta["nifti_shape"] = np.asarray((int(dataset.Columns), int(dataset.Rows), 1))
@@ -70,13 +72,13 @@ def pixel_spacing(dataset: pydicom.Dataset) -> tuple[tuple[float, float] | None,
     that follow (PS3.3, 10.7.1.3); `estimated`, Imager Pixel Spacing (0018,1164) over Estimated Radiographic
     Magnification Factor (0018,1114), in the patient's plane; `detector`, Imager Pixel Spacing alone; `film`, Nominal
     Scanned Pixel Spacing (0018,2010); `unspecified`, Pixel Spacing that stands alone; `unknown`. A value over 1 mm or
-    below 0.01 mm, or another than two numbers, is no mammogram's, nor is a magnification below 1 or over 5: it is
-    logged and passed over.
+    below 0.01 mm, another than two numbers, or one of which a side is more than twice the other, is no mammogram's, nor
+    is a magnification below 1 or over 5: it is logged and passed over.
     """
-    measures = group_item(dataset, "PixelMeasuresSequence")
-    pixel = _spacing(dataset if measures is None else measures, "PixelSpacing")
-    imager = _spacing(dataset, "ImagerPixelSpacing")
-    scanned = _spacing(dataset, "NominalScannedPixelSpacing")
+    measures, name = group_item(dataset, "PixelMeasuresSequence"), name_of(dataset)
+    pixel = _spacing(dataset if measures is None else measures, "PixelSpacing", name)
+    imager = _spacing(dataset, "ImagerPixelSpacing", name)
+    scanned = _spacing(dataset, "NominalScannedPixelSpacing", name)
     measured = [spacing for spacing in (imager, scanned) if spacing is not None]
     if pixel is not None:
         if sop_class(dataset) == BreastTomosynthesisImageStorage:
@@ -89,22 +91,26 @@ def pixel_spacing(dataset: pydicom.Dataset) -> tuple[tuple[float, float] | None,
         if 1 <= magnification <= MAX_MAGNIFICATION:
             return (imager[0] / magnification, imager[1] / magnification), "estimated"
         if magnification:
-            logger.warning(
-                "%s: a magnification of %g is no mammogram's and is passed over", name_of(dataset), magnification
-            )
+            logger.warning("%s: a magnification of %g is no mammogram's and is passed over", name, magnification)
         return imager, "detector"
     if scanned is not None:
         return scanned, "film"
     return pixel, "unknown" if pixel is None else "unspecified"
 
 
-def _spacing(dataset: pydicom.Dataset, keyword: str) -> tuple[float, float] | None:
-    found = lengths(dataset, keyword)
+def is_spacing(lengths_mm: Sequence[float]) -> bool:
+    """Return whether the sides of a pixel, mm, can be a mammogram's: neither absurdly long, short nor unequal."""
+    shortest, longest = min(lengths_mm), max(lengths_mm)
+    return MIN_SPACING_MM <= shortest <= longest <= min(MAX_SPACING_MM, MAX_ASPECT * shortest)
+
+
+def _spacing(dataset: pydicom.Dataset, keyword: str, name: str) -> tuple[float, float] | None:
+    found = lengths(dataset, keyword, name)
     if not found:
         return None
-    if len(found) != 2 or not all(MIN_SPACING_MM <= length <= MAX_SPACING_MM for length in found):
+    if len(found) != 2 or not is_spacing(found):
         text = " x ".join(f"{length:g}" for length in found)
-        logger.warning("%s: %s of %s mm is no mammogram's and is passed over", name_of(dataset), keyword, text)
+        logger.warning("%s: %s of %s mm is no mammogram's and is passed over", name, keyword, text)
         return None
     row, column = found  # DICOM gives the distance between rows first
     return column, row

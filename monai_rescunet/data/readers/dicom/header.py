@@ -84,7 +84,7 @@ def open_dicom(path: Path, defer_size: int | None = None) -> pydicom.Dataset:
         implicit = dataset.original_encoding[0]
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
     _check_modality(dataset, path)
-    if str(dataset.get("QualityControlImage") or "").strip() == "YES":
+    if str(dataset.get("QualityControlImage") or "").strip().upper() in ("YES", "Y"):
         raise InputError(
             f"{path}: Quality Control Image (0028,0300) is YES, it shows a phantom; expected a mammogram: leave it out"
         )
@@ -123,8 +123,14 @@ def name_of(dataset: pydicom.Dataset) -> str:
     return str(getattr(dataset, "filename", None) or "the dataset")
 
 
-def lengths(dataset: pydicom.Dataset, keyword: str) -> list[float]:
-    """Return the numbers of an attribute; none where it is absent or, which is logged, holds something else."""
+def lengths(dataset: pydicom.Dataset, keyword: str, name: str = "") -> list[float]:
+    """Return the numbers of an attribute; none where it is absent or, which is logged, holds something else.
+
+    Args:
+        dataset: an image, or an item of one of its sequences.
+        keyword: of the attribute.
+        name: what the log calls the image; by default the file that the dataset was read from.
+    """
     try:
         value = dataset.get(keyword)
         if value is None or value == "":
@@ -132,7 +138,7 @@ def lengths(dataset: pydicom.Dataset, keyword: str) -> list[float]:
         return [float(number) for number in (value if isinstance(value, MultiValue) else [value])]
     except (TypeError, ValueError) as error:  # a comma for a point, text
         reason = " ".join(str(error).split())
-        logger.warning("%s: %s holds no numbers and is passed over (%s)", name_of(dataset), keyword, reason)
+        logger.warning("%s: %s holds no numbers and is passed over (%s)", name or name_of(dataset), keyword, reason)
         return []
 
 

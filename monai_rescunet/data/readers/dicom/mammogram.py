@@ -33,7 +33,7 @@ def read_mammogram_dicom(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     Returns:
         The levels, `(columns, rows)`, of the file's integer type, and the metadata: `affine`, as ITK has the image,
         `geometry` (`plane` where the header has one, else `viewer`), `spacing` ((column, row) in mm, absent where
-        unknown), `spacing_source`, `laterality`, `view`, `sop_instance_uid`, `remarks` (see `unusual`), and where the
+        unknown), `spacing_source`, `laterality`, `view`, `sop_instance_uid`, `remarks` (`view_remarks`), and where the
         header has a window or a table `picture_table`, uint8: how bright each level that the bits stored can hold is
         shown, from the darkest.
 

@@ -8,7 +8,7 @@ from finding.pictures import MASS, SIZE, mammogram
 from monai.data import MetaTensor
 
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.finding import RemarkToldMassesd
+from monai_rescunet.finding import RemarkGivenMassesd
 from monai_rescunet.transforms import EachMassd
 
 AIR = [240.0, 10.0, 280.0, 60.0]
@@ -25,7 +25,7 @@ def noisy() -> torch.Tensor:
 
 def remarked(image, *masses):
     told = {"image": MetaTensor(image, meta={"filename_or_obj": "a.png"}), "masses": masses}
-    entry = RemarkToldMassesd("image")(told)
+    entry = RemarkGivenMassesd("image")(told)
     return entry["image"].meta.get("remarks", ""), entry["masses"]
 
 
@@ -45,6 +45,22 @@ def test_a_box_that_leaves_the_image_by_more_than_a_tenth_is_remarked():
     _, (cut, near) = remarked(noisy(), {"box": [-10, 180, 30, 240]}, {"box": [-3, 180, 30, 240]})
     assert cut["remarks"] == "box cut at the edge"
     assert "remarks" not in near
+
+
+def test_of_inverted_greys_and_without_a_breast_nobody_knows_where_the_air_is():
+    image = noisy()
+    of_image, (mass,) = remarked(image.max() - image, {"box": [20.0, 100.0, 60.0, 140.0]})
+    assert (of_image, "remarks" in mass) == ("greys seem inverted", False)
+    noise = torch.randint(0, 9, (1, *SIZE), generator=torch.Generator().manual_seed(0))
+    assert remarked(noise, {"box": AIR}) == ("", [{"box": AIR}])
+
+
+@pytest.mark.parametrize(
+    ("mass", "remark"), [({"point": [150, 100]}, "lies on its side"), ({"box": [150, 100, 200, 150]}, "")]
+)
+def test_a_mammogram_on_its_side_is_remarked_where_the_finder_is_asked_about_a_point(mass, remark):
+    of_image, _ = remarked(noisy().rot90(1, (1, 2)), {"mass": 0, **mass})
+    assert of_image == remark
 
 
 @pytest.mark.parametrize("location", [{"box": MASS}, {"point": [100, 190]}, {"label": "a_mask.png"}], ids=next_key)
@@ -69,7 +85,7 @@ def test_a_box_of_one_grey_level_has_no_answer_and_the_others_have_theirs():
 def test_what_the_finder_looks_at_and_crops_are_left_alone(masses):
     image = MetaTensor(255 - mammogram(), meta={"filename_or_obj": "a.png"})
     entry = {"image": image, "masses": masses}
-    assert RemarkToldMassesd("image")(entry) == entry
+    assert RemarkGivenMassesd("image")(entry) == entry
     assert "remarks" not in image.meta
 
 
