@@ -81,6 +81,16 @@ def test_results_without_decisions_and_of_any_names_are_shown(tmp_path, decision
     assert "b].png" in result.output
 
 
+def test_rows_to_be_read_with_care_are_marked(tmp_path):
+    remarks = ["implant; unlike the training masses", None, "implant"]
+    table = pd.DataFrame({"image": list("abc"), "decision": ["malignant", "benign", "no finding"], "remarks": remarks})
+    table.to_csv(tmp_path / "results.csv", index=False)
+    shown = run("show", str(tmp_path / "results.csv")).output
+    assert ("malignant *" in shown, "benign *" in shown, "no finding *" in shown) == (True, False, True)
+    told = "* to be read with care, see the column remarks: implant (2), unlike the training masses (1)."
+    assert told in " ".join(shown.split())
+
+
 def test_an_image_called_na_is_shown_by_its_name(tmp_path):
     (tmp_path / "results.csv").write_text("image,mass,decision,score\nNA,0,benign,0.5\n")
     result = CliRunner().invoke(app, ["show", str(tmp_path / "results.csv")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.table import Table
 
 from monai_rescunet.core.classes import MALIGNANT, NO_FINDING
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.core.result_names import MOST_USUAL
+from monai_rescunet.core.remarks import remarks_of
 
 __all__ = ["predict", "show"]
 
@@ -28,19 +29,7 @@ def _rounded(box: str) -> str:
         return box
 
 
-_SHOWN = (
-    "image",
-    "mass",
-    "box",
-    "found",
-    "decision",
-    "score",
-    "probability",
-    "unlike_training",
-    "area_mm2",
-    "dice",
-    "remarks",
-)
+_SHOWN = ("image", "mass", "box", "found", "decision", "score", "probability", "unlike_training", "area_mm2", "dice")
 _FORMATS: dict[str, Callable[[Any], str]] = {
     "image": lambda name: Path(name).name,
     "box": _rounded,
@@ -141,23 +130,23 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
         raise InputError(
             f"{results}: has the columns {', '.join(map(str, table))}; expected a results.csv that inference wrote"
         )
-    told = [name for name in _SHOWN if name in table and table[name].notna().any()]
-    columns = {name: _FORMATS.get(name, str) for name in told if name != "mass" or table[name].any()}
+    shown = [name for name in _SHOWN if name in table and table[name].notna().any()]
+    columns = {name: _FORMATS.get(name, str) for name in shown if name != "mass" or table[name].any()}
     paths = set(table["image"].dropna())
     if len({Path(path).name for path in paths}) < len(paths):
         columns["image"] = str  # with its folders
     view = Table(*columns)
-    for row in table[list(columns)].to_dict("records"):
+    for row in table.to_dict("records"):
         cells = ["" if pd.isna(row[name]) else escape(form(row[name])) for name, form in columns.items()]
+        if remarks_of(row) and "decision" in columns:
+            cells[list(columns).index("decision")] += " *"
         view.add_row(*cells, style="red" if row.get("decision") == MALIGNANT else None)
     console = Console()
     console.print(view)
-    unusual = int((table["unlike_training"] > MOST_USUAL).sum()) if "unlike_training" in table else 0
-    if unusual:
-        console.print(
-            f"[yellow]{unusual} of them look unlike the masses that the network was trained on (unlike_training above "
-            f"{MOST_USUAL}): their answers are a guess.[/]"
-        )
+    remarks = Counter(remark for row in table.to_dict("records") for remark in remarks_of(row))
+    if remarks:
+        told = ", ".join(f"{remark} ({count})" for remark, count in remarks.most_common())
+        console.print(f"[yellow]* to be read with care, see the column remarks: {escape(told)}.[/]")
     console.print(f"{_summary(table)}. Every column, label maps and overlays: {escape(str(results.parent))}")
     page = results.parent / "index.html"
     if page.is_file():

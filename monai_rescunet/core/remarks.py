@@ -59,7 +59,7 @@ def joined(*remarks: str | None) -> str:
     return SEPARATOR.join(dict.fromkeys(each))
 
 
-def remarks_of(data: Mapping[str, Any]) -> list[str]:
+def remarks_of(data: Mapping[Any, Any]) -> list[str]:
     """Return the remarks of metadata, an entry or a row, also of one that pandas read, which has NaN for none."""
     text = data.get(REMARKS)
     return text.split(SEPARATOR) if isinstance(text, str) and text else []
