@@ -137,15 +137,15 @@ class Finder:
                 "or the picture to be padded with white. Correct that (in DICOM: Photometric Interpretation, or Pixel "
                 "Intensity Relationship Sign); a box is no remedy, as the class is read off the same greys"
             )
-        if is_on_its_side(reduced, breast_mask(reduced)):
-            raise InputError(
-                f"{name}: lies on its side, the chest wall along its upper or lower edge, and the finder misses masses "
-                f"so: turn it by a quarter, or {remedy}"
-            )
         if shows_several(reduced):
             raise InputError(
                 f"{name}: shows more than one breast, or a second bright region of such a size; the finder looks at "
                 f"one: give each view as an image of its own, or {remedy}"
+            )
+        if is_on_its_side(reduced, breast_mask(reduced)):
+            raise InputError(
+                f"{name}: lies on its side, the chest wall along its upper or lower edge, and the finder misses masses "
+                f"so: turn it by a quarter, or {remedy}"
             )
         if not frame.any():
             raise InputError(

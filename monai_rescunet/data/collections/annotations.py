@@ -66,6 +66,8 @@ def annotation_format(path: Path) -> str | None:
 def fault_in(path: Path) -> str | None:
     """Return what is wrong with a JSON or XML file that cannot be read at all, None for every other file."""
     try:
+        if path.suffix.lower() in (".json", ".xml") and path.stat().st_size > LARGEST:
+            return f"is larger than {LARGEST >> 20} MiB and is not read: if it has boxes, split it"
         if path.suffix.lower() == ".json":
             json.loads(path.read_text(encoding="utf-8-sig"))
         elif path.suffix.lower() == ".xml":

@@ -16,7 +16,7 @@ from monai_rescunet.data.collections.annotations import (
     read_annotation,
     yolo_names,
 )
-from monai_rescunet.data.collections.folder.files import Kind, kind_of
+from monai_rescunet.data.collections.folder.files import is_image
 from monai_rescunet.data.collections.folder.names import Place, is_hidden, is_mask_name, name_below, place_of, same_name
 from monai_rescunet.data.collections.folder.rows import CORNERS
 from monai_rescunet.data.collections.report import Collector
@@ -59,8 +59,14 @@ def convert_boxes(
     collector = Collector(problems, strict)
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not is_hidden(folder, path))
     annotations = [(path, kind) for path in files for kind in [annotation_format(path)] if kind]
+    marked = {path for path, _ in annotations}
+    for path in files:
+        fault = None if path in marked else fault_in(path)
+        if fault:
+            collector.note(str(path), fault)
     if not annotations:
-        raise InputError(f"{folder}: has no file of boxes as COCO, YOLO, Pascal VOC or LabelMe write them")
+        told = f"; {problems[0]}" if problems else ""
+        raise InputError(f"{folder}: has no file of boxes as COCO, YOLO, Pascal VOC or LabelMe write them{told}")
     images = _Images(folder, files)
     if any(kind == YOLO for _, kind in annotations):  # an image without an object has an empty file
         empty = (path for path in files if path.suffix.lower() == ".txt" and is_blank(path))
@@ -69,10 +75,6 @@ def convert_boxes(
         for path in files:
             if path.suffix.lower() == ".txt" and path not in marked and images.beside(path):
                 collector.note(str(path), "is called as an image is, and is not as YOLO writes it: correct it")
-    for path in files:
-        fault = fault_in(path)
-        if fault:
-            collector.note(str(path), fault)
     names = yolo_names(folder)
     rows: list[dict[str, str]] = []
     for path, kind in annotations:
@@ -96,7 +98,7 @@ class _Images:
         self.by_name: dict[str, list[Path]] = {}
         self.by_place: dict[Place, list[Path]] = {}
         for path in files:
-            if kind_of(path)[0] is Kind.IMAGE and not is_mask_name(root, path):
+            if is_image(path) and not is_mask_name(root, path):
                 self.folders.add(path.parent)
                 self.by_name.setdefault(same_name(path.name).casefold(), []).append(path)
                 self.by_place.setdefault(place_of(root, path), []).append(path)

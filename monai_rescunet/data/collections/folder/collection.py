@@ -17,7 +17,7 @@ from monai_rescunet.data.collections.folder.claims import (
     without_similar_cases,
 )
 from monai_rescunet.data.collections.folder.contradictions import boxes_given_twice, without_contradictions
-from monai_rescunet.data.collections.folder.files import Kind, kind_of
+from monai_rescunet.data.collections.folder.files import is_image
 from monai_rescunet.data.collections.folder.names import is_hidden, is_mask_name, name_below, own_case, place_of
 from monai_rescunet.data.collections.folder.rows import (
     Refused,
@@ -176,8 +176,7 @@ def _tell_of_unnamed(root: Path, entries: list[Entry], refused: Refused, report:
         name_below(root, path)
         for path in sorted(root.rglob("*"))
         if path.is_file() and not is_hidden(root, path) and not is_mask_name(root, path)
-        if name_below(root, path) not in named and name_below(root, path) not in refused
-        if kind_of(path)[0] is Kind.IMAGE
+        if name_below(root, path) not in named and name_below(root, path) not in refused and is_image(path)
     ]
     if others:
         report.notes.append(f"{len(others)} images that no table names are passed over, such as {others[0]}")

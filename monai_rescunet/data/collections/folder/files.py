@@ -21,7 +21,7 @@ from monai_rescunet.core.result_names import (
 from monai_rescunet.data.readers.formats import MEDICAL_SUFFIXES, image_format, why_unreadable
 from monai_rescunet.data.readers.mammogram import image_size, read_mammogram
 
-__all__ = ["MOST_MASK_VALUES", "Kind", "grey_values", "kind_of"]
+__all__ = ["MOST_MASK_VALUES", "Kind", "grey_values", "is_image", "kind_of"]
 
 MOST_MASK_VALUES = 3
 """A file with more grey levels is a picture: a mask has background and two classes at most."""
@@ -48,6 +48,14 @@ class Kind(Enum):
     RESULT = "result of predict"
     PASSED = "no image"
     UNREADABLE = "unreadable"
+
+
+def is_image(path: Path) -> bool:
+    """Return whether a file is an image that may be used; one that may not be read is none."""
+    try:
+        return kind_of(path)[0] is Kind.IMAGE
+    except OSError:
+        return False
 
 
 def kind_of(path: Path) -> tuple[Kind, str]:
