@@ -43,12 +43,12 @@ def reduced_picture(image: Tensor) -> np.ndarray:
         image: `(C, columns, rows)`, of any type; the first channel is looked at.
 
     Returns:
-        `(columns, rows)`, float32, 192 pixels on its longer side at most.
+        `(columns, rows)`, float32, 192 pixels on its longer side at most; 0 where a grey level is no number.
     """
     values: Tensor = convert_to_tensor(image[:1], dtype=torch.float32, device="cpu", track_meta=False)
     scale = min(1.0, LOOK / max(values.shape[1:]))
     columns, rows = (max(1, round(length * scale)) for length in values.shape[1:])
-    reduced: np.ndarray = F.adaptive_avg_pool2d(torch.nan_to_num(values), (columns, rows))[0].numpy()
+    reduced: np.ndarray = torch.nan_to_num(F.adaptive_avg_pool2d(values, (columns, rows)))[0].numpy()
     return reduced
 
 

@@ -91,6 +91,7 @@ def test_nothing_found_is_an_empty_label_map_and_no_class(server, name):
     params, label = server.infer(name, find_threshold=1)
     assert (params["masses"], params["decision"]) == ([], "no finding")
     assert 0 <= params["found"] < 1
+    assert params["remarks"] is None or "stretched" in params["remarks"]
     assert not sitk.GetArrayFromImage(label).any()
 
 
