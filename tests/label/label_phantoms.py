@@ -43,12 +43,11 @@ class LabelPhantoms:
 
 def draw_two_masses() -> tuple[np.ndarray, list[np.ndarray]]:
     """Return a picture of 8 bit and the masks of its benign and its malignant mass, `(rows, columns)`."""
-    (left, benign), (right, malignant) = (
+    (upper, benign), (lower, malignant) = (
         make_phantom(np.random.default_rng(seed), name, SIZE) for seed, name in enumerate(CLASS_VALUES)
     )
-    left, benign = left[:, ::-1], benign[:, ::-1]  # chest walls touch, so that the finder sees one breast
-    nothing = np.zeros_like(benign)
-    return np.hstack([left, right]), [np.hstack([benign, nothing]), np.hstack([nothing, malignant])]
+    nothing = np.zeros_like(benign)  # one above the other they look like one breast, the chest wall left
+    return np.vstack([upper, lower]), [np.vstack([benign, nothing]), np.vstack([nothing, malignant])]
 
 
 def make_studies(folder: Path) -> LabelPhantoms:
