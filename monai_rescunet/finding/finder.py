@@ -144,8 +144,8 @@ class Finder:
             )
         if is_on_its_side(reduced, breast_mask(reduced)):
             raise InputError(
-                f"{name}: lies on its side, the chest wall along its upper or lower edge, and the finder misses masses "
-                f"so: turn it by a quarter, or {remedy}"
+                f"{name}: lies on its side, the chest wall along its upper or lower edge, or shows two breasts whose "
+                f"chest walls touch, and the finder misses masses so: give each view upright, or {remedy}"
             )
         if not frame.any():
             raise InputError(
