@@ -136,14 +136,15 @@ def show(results: Annotated[Path, typer.Argument(help="A results.csv that infere
     if len({Path(path).name for path in paths}) < len(paths):
         columns["image"] = str  # with its folders
     view = Table(*columns)
-    for row in table.to_dict("records"):
+    rows = table.to_dict("records")
+    for row in rows:
         cells = ["" if pd.isna(row[name]) else escape(form(row[name])) for name, form in columns.items()]
         if remarks_of(row) and "decision" in columns:
             cells[list(columns).index("decision")] += " *"
         view.add_row(*cells, style="red" if row.get("decision") == MALIGNANT else None)
     console = Console()
     console.print(view)
-    remarks = Counter(remark for row in table.to_dict("records") for remark in remarks_of(row))
+    remarks = Counter(remark for row in rows for remark in remarks_of(row))
     if remarks:
         told = ", ".join(f"{remark} ({count})" for remark, count in remarks.most_common())
         console.print(f"[yellow]* to be read with care, see the column remarks: {escape(told)}.[/]")

@@ -14,7 +14,7 @@ from pydicom.uid import UID, DigitalMammographyXRayImageStorageForPresentation
 
 from monai_rescunet import __version__
 from monai_rescunet.core.errors import InputError
-from monai_rescunet.data.readers.dicom.header import group_item
+from monai_rescunet.data.readers.dicom.header import attribute, group_item
 from monai_rescunet.data.readers.formats import dicom_header
 from monai_rescunet.dicom.codes import CODING_SCHEME, MANUFACTURER, MODEL, VIEWS
 
@@ -52,9 +52,9 @@ def read_source(path: str | Path) -> pydicom.Dataset:
         raise InputError(f"{path}: cannot be read as DICOM ({error}); a result as DICOM needs a DICOM image") from error
     for keyword in _NEEDED:
         if not source.get(keyword):
-            tag = pydicom.datadict.tag_for_keyword(keyword) or 0
-            name = f"{pydicom.datadict.dictionary_description(tag)} ({tag >> 16:04X},{tag & 0xFFFF:04X})"
-            raise InputError(f"{path}: has no {name}, which a result must refer to; export the image again")
+            raise InputError(
+                f"{path}: has no {attribute(keyword)}, which a result must refer to; export the image again"
+            )
     return source
 
 

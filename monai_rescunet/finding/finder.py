@@ -86,10 +86,9 @@ class Finder:
             InputError: the weights are missing or damaged, or do not fit the network; the picture shows no breast or
                 several, lies on its side, or has a white background instead of dark air.
         """
-        logits, frame = self._look(image, true_size)
+        found, frame = self._look(image, true_size, self.propose)
         self._require_mammogram(image, frame)
-        found = self.propose(logits, frame.as_tensor(), Placement(*frame.meta["placement"]))
-        return found._replace(remarks=frame.meta.get(REMARKS, ""))
+        return found
 
     def at(
         self, image: Tensor, points: Sequence[Sequence[float]], true_size: Sequence[float] | None = None
@@ -108,23 +107,25 @@ class Finder:
                 the network.
         """
         places = [check_point(point, tuple(image.shape[1:])) for point in points]
-        logits, frame = self._look(image, true_size)
-        proposals = self.propose_at(logits, frame.as_tensor(), Placement(*frame.meta["placement"])).findings
+        (proposals, _, remarks), _ = self._look(image, true_size, self.propose_at)
 
         def around(x: float, y: float) -> Finding | None:
             held = (each for each in proposals if each.box[0] <= x < each.box[2] and each.box[1] <= y < each.box[3])
             return next(held, None)
 
-        return [around(*place) for place in places], frame.meta.get(REMARKS, "")
+        return [around(*place) for place in places], remarks
 
-    def _look(self, image: Tensor, true_size: Sequence[float] | None) -> tuple[Tensor, MetaTensor]:
-        """Return the network's maps and the frame that they are of."""
+    def _look(
+        self, image: Tensor, true_size: Sequence[float] | None, propose: ProposeMasses
+    ) -> tuple[Findings, MetaTensor]:
+        """Return what is proposed, with what makes it doubtful, and the frame that was looked at."""
         network = self._ready()
         frame = self.frame(image, true_size)
         batch = frame.as_tensor()[None].to(self.device)
         with torch.inference_mode():
             logits = network(batch) if self.inferer is None else self.inferer(batch, network)
-        return logits[0], frame
+        found = propose(logits[0], frame.as_tensor(), Placement(*frame.meta["placement"]))
+        return found._replace(remarks=frame.meta.get(REMARKS, "")), frame
 
     def _require_mammogram(self, image: Tensor, frame: Tensor) -> None:
         """Raise where "no mass found" would be said of a picture that was not really looked at."""

@@ -60,15 +60,15 @@ class RemarkGivenMassesd(MapTransform):
         name = str(getattr(image, "meta", {}).get("filename_or_obj", "the image"))
         reduced = reduced_picture(image)
         breast = breast_mask(reduced)
-        if air_is_bright(reduced):
+        inverted = air_is_bright(reduced)
+        if inverted:
             d[key] = remark_image(image, INVERTED)
             logger.warning("%s: the background is white, and the greys seem inverted: the classes mean nothing", name)
-            breast.fill_(True)  # nobody knows where it is
         elif is_on_its_side(reduced, breast) and any(mass.get("box") is None and "point" in mass for mass in masses):
             d[key] = remark_image(image, ON_ITS_SIDE)
             logger.warning("%s: lies on its side, and the finder, asked for the box round a point, may be wrong", name)
-        if not breast.any():
-            breast.fill_(True)
+        if inverted or not breast.any():
+            breast.fill_(True)  # nobody knows where it is
         d[self.masses_key] = [_remarked(mass, image, breast, name) for mass in masses]
         return d
 

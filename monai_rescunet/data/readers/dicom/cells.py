@@ -48,9 +48,13 @@ def decode(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
             f"{path}: the pixels ({syntax.name}) cannot be decoded: {_remedy(syntax)} ({reason})"
         ) from error
     if "JPEG" in syntax.name:
-        _check_end(dataset, path, syntax)
-    if "JPEG 2000" in syntax.name:
-        _check_sign(dataset, path)
+        stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
+        if not stream.rstrip(b"\0").endswith(END_OF_STREAM):  # what a broken transfer left as zeros decodes to nonsense
+            raise InputError(
+                f"{path}: its pixels ({syntax.name}) have no end: the file is cut off or damaged, export it again"
+            )
+        if "JPEG 2000" in syntax.name:
+            _check_sign(stream, dataset, path)
     if cells.shape != shape:
         raise InputError(f"{path}: its pixels decode to {cells.shape}; expected {shape} rows and columns, one frame")
     return cells.astype(cells.dtype.newbyteorder("="), copy=False)
@@ -88,18 +92,8 @@ def _without_tracebacks() -> Iterator[None]:
         decoders.removeFilter(is_told)
 
 
-def _check_end(dataset: pydicom.Dataset, path: Path, syntax: UID) -> None:
-    """Refuse a stream that does not end where it should: what a broken transfer left as zeros decodes to nonsense."""
-    stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
-    if not stream.rstrip(b"\0").endswith(END_OF_STREAM):
-        raise InputError(
-            f"{path}: its pixels ({syntax.name}) have no end: the file is cut off or damaged, export it again"
-        )
-
-
-def _check_sign(dataset: pydicom.Dataset, path: Path) -> None:
+def _check_sign(stream: bytes, dataset: pydicom.Dataset, path: Path) -> None:
     """Warn where a JPEG 2000 stream says otherwise than the header whether its values have a sign."""
-    stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
     said, signed = get_j2k_parameters(stream).get("is_signed"), bool(dataset.PixelRepresentation)
     if said not in (None, signed):
         logger.warning(

@@ -28,7 +28,7 @@ from pydicom.uid import (
 
 from monai_rescunet.core.errors import InputError
 
-__all__ = ["PREAMBLE", "finite", "group_item", "lengths", "name_of", "open_dicom", "sop_class"]
+__all__ = ["PREAMBLE", "attribute", "finite", "group_item", "lengths", "name_of", "open_dicom", "sop_class", "word"]
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def open_dicom(path: Path, defer_size: int | None = None) -> pydicom.Dataset:
         implicit = dataset.original_encoding[0]
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
     _check_modality(dataset, path)
-    if str(dataset.get("QualityControlImage") or "").strip().upper() in ("YES", "Y"):
+    if word(dataset, "QualityControlImage") in ("YES", "Y"):
         raise InputError(
             f"{path}: Quality Control Image (0028,0300) is YES, it shows a phantom; expected a mammogram: leave it out"
         )
@@ -95,7 +95,7 @@ def open_dicom(path: Path, defer_size: int | None = None) -> pydicom.Dataset:
         )
     missing = [keyword for keyword in OF_PIXELS if dataset.get(keyword) is None]
     if missing:
-        told = ", ".join(f"{dictionary_description(word)} {Tag(word)}" for word in missing)
+        told = ", ".join(map(attribute, missing))
         raise InputError(f"{path}: has no {told}, without which its pixels mean nothing: export it again")
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames != 1:
@@ -116,6 +116,16 @@ def sop_class(dataset: pydicom.Dataset) -> UID | None:
     """Return the SOP Class UID (0008,0016), or what the file's own header (0002,0002) says in its place."""
     found = dataset.get("SOPClassUID") or (getattr(dataset, "file_meta", None) or {}).get("MediaStorageSOPClassUID")
     return UID(str(found)) if found else None
+
+
+def attribute(keyword: str) -> str:
+    """Return an attribute's name and tag, as `Rows (0028,0010)`."""
+    return f"{dictionary_description(keyword)} {str(Tag(keyword)).upper()}"
+
+
+def word(dataset: pydicom.Dataset, keyword: str) -> str:
+    """Return an attribute's text in upper case without blanks round it, nothing where it is absent."""
+    return str(dataset.get(keyword) or "").strip().upper()
 
 
 def name_of(dataset: pydicom.Dataset) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pydicom
 
 from monai_rescunet.core.remarks import DISPLACED_IMPLANT, IMPLANT, MAGNIFICATION, PHANTOM, SPECIMEN, SPOT_COMPRESSION
+from monai_rescunet.data.readers.dicom.header import word
 
 __all__ = ["view_remarks"]
 
@@ -33,16 +34,12 @@ def view_remarks(dataset: pydicom.Dataset) -> list[str]:
     views = dataset.get("ViewCodeSequence") or ()
     codes = [code for view in views for code in (view, *(view.get("ViewModifierCodeSequence") or ()))]
     return [
-        *([PHANTOM] if _word(dataset, "QualityControlImage") == "BOTH" else []),
-        *([IMPLANT] if _word(dataset, "BreastImplantPresent") in ("YES", "Y") else []),
+        *([PHANTOM] if word(dataset, "QualityControlImage") == "BOTH" else []),
+        *([IMPLANT] if word(dataset, "BreastImplantPresent") in ("YES", "Y") else []),
         *(remark for code in codes if (remark := _view_remark(code)) is not None),
     ]
 
 
 def _view_remark(code: pydicom.Dataset) -> str | None:
-    value = _word(code, "CodeValue") or _word(code, "LongCodeValue")
-    return VIEWS.get(value) or MEANINGS.get(_word(code, "CodeMeaning").lower())
-
-
-def _word(dataset: pydicom.Dataset, keyword: str) -> str:
-    return str(dataset.get(keyword) or "").strip().upper()
+    value = word(code, "CodeValue") or word(code, "LongCodeValue")
+    return VIEWS.get(value) or MEANINGS.get(word(code, "CodeMeaning").lower())
